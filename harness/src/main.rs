@@ -1,0 +1,2 @@
+//! The linarite command.
+fn main() {}

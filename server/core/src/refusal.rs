@@ -1,0 +1,196 @@
+//! The ways to say no: one closed enum for each decision.
+//!
+//! Each variant has a word (`reason` in the journal) under which the tables of the server keep the code and the text
+//! that a client sees. A new variant therefore needs a row, and a test counts them.
+
+/// Declares a refusal enum whose variants know their word and are listed in `ALL`.
+macro_rules! refusals {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every variant.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word of this refusal in the journal and in the tables.
+            pub const fn reason(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// Why the standing of a device speaks against a grant or an access.
+    DeviceRefusal {
+        /// Disabled, and the instant has come (FAQ A16).
+        Disabled = "device-disabled",
+        /// Deleted, and the instant has come (FAQ A8).
+        Deleted = "device-deleted",
+        /// No record and no trace of one has this id or certificate.
+        Unknown = "device-unknown",
+        /// The record is there, but the certificate is not the one it was given (FAQ A21).
+        CertificateMismatch = "device-certificate-mismatch",
+        /// The record was synchronised but its registration was never completed.
+        Pending = "device-pending",
+        /// The grant is of before a disable that came to count; enabling did not bring it back (FAQ A17).
+        GrantRevoked = "device-grant-revoked",
+    }
+}
+
+refusals! {
+    /// Why a user may not sign in (FAQ A22, A24, A25).
+    SignInRefusal {
+        /// No such user in the directory.
+        UserUnknown = "user-unknown",
+        /// No password, or the wrong one.
+        PasswordWrong = "password-wrong",
+        /// The account is disabled.
+        UserDisabled = "user-disabled",
+        /// The domain's passwords are not known here; its federation server has to be asked.
+        DomainFederated = "domain-federated",
+        /// The user name is of no domain of the tenant.
+        DomainUnknown = "domain-unknown",
+    }
+}
+
+refusals! {
+    /// Why a grant (refresh token, primary refresh token, code, nonce, signed request) is not honoured.
+    GrantRefusal {
+        /// It was not made by this world, or was damaged.
+        Unreadable = "grant-unreadable",
+        /// Its time is over.
+        Expired = "grant-expired",
+        /// Everything granted to the user before was taken back.
+        UserRevoked = "user-grant-revoked",
+        /// It was given to another client.
+        OtherClient = "grant-of-another-client",
+        /// A code was redeemed before.
+        CodeUsed = "code-used",
+        /// The redirect address is not the one that the code was asked with.
+        RedirectMismatch = "redirect-mismatch",
+        /// The code verifier does not match the challenge.
+        VerifierMismatch = "code-verifier-mismatch",
+        /// A request must carry a nonce and has none.
+        NonceMissing = "nonce-missing",
+        /// The nonce was not made by this world, or its time is over.
+        NonceInvalid = "nonce-invalid",
+        /// The nonce was used before.
+        NonceUsed = "nonce-used",
+        /// The request's signature does not fit its certificate.
+        SignatureInvalid = "signature-invalid",
+        /// The request is not signed with the session key.
+        SessionKeyInvalid = "session-key-invalid",
+        /// The key was derived the old way, and this world refuses that.
+        KdfRefused = "kdf-v1-refused",
+        /// The Windows Hello key is not known.
+        HelloKeyUnknown = "hello-key-unknown",
+        /// The Windows Hello assertion's signature does not fit the key.
+        HelloSignatureInvalid = "hello-signature-invalid",
+    }
+}
+
+refusals! {
+    /// Why a device may not join, register, complete a hybrid join or leave.
+    JoinRefusal {
+        /// The tenant does not let this user join devices.
+        NotAllowed = "join-not-allowed",
+        /// The user owns as many devices as the tenant allows.
+        QuotaReached = "device-quota-reached",
+        /// This kind of join is not offered here.
+        TypeRefused = "join-type-refused",
+        /// The user of the token is gone or disabled.
+        UserRefused = "join-user-refused",
+        /// A hybrid join of a record that was never synchronised, or is gone (FAQ A9).
+        RecordMissing = "device-record-missing",
+        /// The computer's proof does not fit the synchronised certificate or SID.
+        SidMismatch = "sid-mismatch",
+        /// The computer's proof is too old or of the future.
+        ProofOutdated = "sid-proof-outdated",
+        /// A leave without a client certificate.
+        CertificateMissing = "certificate-missing",
+        /// A leave with a certificate that no record has.
+        CertificateUnknown = "certificate-unknown",
+        /// A leave with the certificate of another device.
+        CertificateOfAnother = "certificate-of-another-device",
+    }
+}
+
+refusals! {
+    /// Why a resource does not accept a token, or a caller may not do what it asks.
+    AccessRefusal {
+        /// No token at all.
+        TokenMissing = "token-missing",
+        /// Not a token of this tenant, or a damaged one.
+        TokenInvalid = "token-invalid",
+        /// Its time is over.
+        TokenExpired = "token-expired",
+        /// Meant for another resource.
+        AudienceWrong = "token-audience-wrong",
+        /// The user of the token is gone.
+        UserUnknown = "token-user-unknown",
+        /// The user of the token is disabled.
+        UserDisabled = "token-user-disabled",
+        /// The device of the token is disabled, and the instant has come.
+        DeviceDisabled = "token-device-disabled",
+        /// The device of the token is deleted, and the instant has come.
+        DeviceDeleted = "token-device-deleted",
+        /// The directory knows nothing of the token's device.
+        DeviceUnknown = "token-device-unknown",
+        /// The caller holds no role that allows it.
+        RoleMissing = "role-missing",
+    }
+}
+
+impl From<DeviceRefusal> for AccessRefusal {
+    fn from(refusal: DeviceRefusal) -> Self {
+        match refusal {
+            DeviceRefusal::Disabled => Self::DeviceDisabled,
+            DeviceRefusal::Deleted => Self::DeviceDeleted,
+            DeviceRefusal::Unknown
+            | DeviceRefusal::CertificateMismatch
+            | DeviceRefusal::Pending
+            | DeviceRefusal::GrantRevoked => Self::DeviceUnknown,
+        }
+    }
+}
+
+refusals! {
+    /// Why a directory query or change is not carried out.
+    QueryRefusal {
+        /// No such object.
+        NotFound = "object-not-found",
+        /// The request is malformed.
+        Malformed = "query-malformed",
+        /// The query is well formed but not supported, or not without `ConsistencyLevel: eventual`.
+        Unsupported = "query-unsupported",
+        /// The page cursor is not one of ours.
+        CursorInvalid = "cursor-invalid",
+        /// Another object has this name already.
+        Conflict = "object-exists",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_word_stands_for_two_refusals() {
+        let words: Vec<&str> = (DeviceRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(SignInRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(GrantRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(JoinRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(AccessRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
+            .collect();
+        assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
+    }
+}

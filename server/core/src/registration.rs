@@ -1,0 +1,185 @@
+//! Join, register, hybrid join, leave: what each does to the records, and when it may not.
+//!
+//! MS-DVRJ and its Azure dialect; FAQ A9, A12 to A15. Duplicates live here: nothing in a join looks at the name of the
+//! device, so the same computer joined twice is two records. Only a hybrid join finds its record again, by the id that
+//! the computer object had on premises.
+//! Left out: re-use of a record by a second join, down-level enrolment, and who of the users may join beyond "everyone"
+//! and "nobody".
+
+use crate::device::{Device, DeviceKey, TrustType};
+use crate::ids::{DeviceId, ObjectId, Sid};
+use crate::instant::{Instant, Span};
+use crate::refusal::{DeviceRefusal, JoinRefusal};
+use crate::revocation::Standing;
+use crate::tenant::{MayJoin, Tenant};
+use crate::user::User;
+
+/// What a join request asks for, by the number on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinKind {
+    /// 0: joined to the cloud directory.
+    Join,
+    /// 4: registered, "Add Work or School Account".
+    Register,
+}
+
+impl JoinKind {
+    /// The kind with this number; the hybrid one (6) has a request of its own.
+    pub const fn from_wire(number: u64) -> Result<Self, JoinRefusal> {
+        match number {
+            0 => Ok(Self::Join),
+            4 => Ok(Self::Register),
+            _ => Err(JoinRefusal::TypeRefused),
+        }
+    }
+
+    /// Its number.
+    pub const fn wire(self) -> u8 {
+        match self {
+            Self::Join => 0,
+            Self::Register => 4,
+        }
+    }
+
+    /// The trust type of the record that it makes.
+    pub const fn trust(self) -> TrustType {
+        match self {
+            Self::Join => TrustType::AzureAd,
+            Self::Register => TrustType::Workplace,
+        }
+    }
+}
+
+/// What a device says of itself when it joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Particulars {
+    /// Display name.
+    pub display_name: String,
+    /// Operating system.
+    pub os: String,
+    /// Its version.
+    pub os_version: String,
+    /// The key that session keys are to be wrapped to.
+    pub transport_key: Option<Vec<u8>>,
+}
+
+/// Whether this user may join one more device.
+pub fn may_join(tenant: &Tenant, user: Option<&User>) -> Result<(), JoinRefusal> {
+    let user = user.filter(|u| u.enabled).ok_or(JoinRefusal::UserRefused)?;
+    match tenant.may_join {
+        MayJoin::Nobody => return Err(JoinRefusal::NotAllowed),
+        MayJoin::Everyone => {}
+    }
+    if user.devices >= tenant.device_quota { Err(JoinRefusal::QuotaReached) } else { Ok(()) }
+}
+
+/// The record that a join makes: always a new one.
+pub fn joined(
+    kind: JoinKind,
+    object_id: ObjectId,
+    device_id: DeviceId,
+    particulars: Particulars,
+    key: DeviceKey,
+    owner: &User,
+    now: Instant,
+) -> Device {
+    Device {
+        object_id,
+        device_id,
+        display_name: particulars.display_name,
+        os: particulars.os,
+        os_version: particulars.os_version,
+        trust: kind.trust(),
+        owner: Some(owner.id),
+        created: now,
+        registered: Some(now),
+        last_activity: Some(now),
+        key: Some(key),
+        transport_key: particulars.transport_key,
+        on_premises: None,
+        standing: Standing::default(),
+    }
+}
+
+/// The proof by which a domain computer claims its synchronised record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SidProof {
+    /// The SID that was signed.
+    pub sid: Sid,
+    /// When the computer says it signed.
+    pub stamped: Instant,
+    /// Whether the signature fits the synchronised certificate.
+    pub signature_fits: bool,
+}
+
+/// Whose time a stamp of a client fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FittingClock {
+    /// The world's.
+    World,
+    /// The real one.
+    Real,
+}
+
+/// Whether a time that a client stamped fits world time or real time.
+pub fn stamp_fits(
+    stamped: Instant,
+    world: Instant,
+    real: Instant,
+    tolerance: Span,
+) -> Option<FittingClock> {
+    if stamped.distance(world) <= tolerance {
+        Some(FittingClock::World)
+    } else if stamped.distance(real) <= tolerance {
+        Some(FittingClock::Real)
+    } else {
+        None
+    }
+}
+
+/// Whether a computer may complete the registration of its synchronised record.
+pub fn may_complete_hybrid(
+    record: Option<&Device>,
+    proof: &SidProof,
+    clock: Option<FittingClock>,
+) -> Result<(), JoinRefusal> {
+    let on_premises = record
+        .filter(|d| d.trust == TrustType::ServerAd)
+        .and_then(|d| d.on_premises.as_ref())
+        .ok_or(JoinRefusal::RecordMissing)?;
+    if !proof.signature_fits || proof.sid != on_premises.sid {
+        return Err(JoinRefusal::SidMismatch);
+    }
+    clock.map(|_| ()).ok_or(JoinRefusal::ProofOutdated)
+}
+
+/// The record after a hybrid join: its key replaced, its id kept, so that a second hybrid join makes no duplicate.
+pub fn completed_hybrid(
+    record: Device,
+    particulars: Particulars,
+    key: DeviceKey,
+    now: Instant,
+) -> Device {
+    Device {
+        display_name: particulars.display_name,
+        os: particulars.os,
+        os_version: particulars.os_version,
+        transport_key: particulars.transport_key,
+        key: Some(key),
+        registered: Some(record.registered.unwrap_or(now)),
+        last_activity: Some(now),
+        ..record
+    }
+}
+
+/// Whether the certificate that a device showed is that of the record (FAQ A21).
+pub fn is_own_certificate(
+    registered: Option<&DeviceKey>,
+    shown: &DeviceKey,
+) -> Result<(), DeviceRefusal> {
+    match registered {
+        None => Err(DeviceRefusal::Pending),
+        Some(key) if key == shown => Ok(()),
+        Some(_) => Err(DeviceRefusal::CertificateMismatch),
+    }
+}

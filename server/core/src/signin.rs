@@ -1,0 +1,138 @@
+//! Who may sign in with a user name and a password, and why not (FAQ A22, A24, A25).
+//!
+//! The order of the questions is the service's: the domain first, then the account, then the password, and only a right
+//! password learns that the account is disabled. Left out: expired and locked-out passwords, and a second factor, which
+//! no policy asks for yet.
+
+use crate::refusal::{GrantRefusal, SignInRefusal};
+use crate::tenant::{Realm, Tenant};
+use crate::user::User;
+
+/// Checks a user name and a password. `user` is what the directory holds under that name.
+pub fn with_password(
+    tenant: &Tenant,
+    upn: &str,
+    user: Option<&User>,
+    password: &str,
+) -> Result<(), SignInRefusal> {
+    match tenant.realm(upn) {
+        Realm::Unknown => return Err(SignInRefusal::DomainUnknown),
+        Realm::Federated(..) => return Err(SignInRefusal::DomainFederated),
+        Realm::Managed(_) => {}
+    }
+    let user = user.ok_or(SignInRefusal::UserUnknown)?;
+    if user.password.is_empty() || !same_secret(&user.password, password) {
+        return Err(SignInRefusal::PasswordWrong);
+    }
+    if user.enabled { Ok(()) } else { Err(SignInRefusal::UserDisabled) }
+}
+
+/// Why an existing grant of a user no longer counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserGrantRefusal {
+    /// The account speaks against it.
+    SignIn(SignInRefusal),
+    /// The grant does.
+    Grant(GrantRefusal),
+}
+
+/// Checks the user of a grant that carries this number.
+pub fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), UserGrantRefusal> {
+    let user = user.ok_or(UserGrantRefusal::SignIn(SignInRefusal::UserUnknown))?;
+    if !user.enabled {
+        return Err(UserGrantRefusal::SignIn(SignInRefusal::UserDisabled));
+    }
+    if epoch == user.epoch {
+        Ok(())
+    } else {
+        Err(UserGrantRefusal::Grant(GrantRefusal::UserRevoked))
+    }
+}
+
+/// Compares two secrets in a time that depends on their lengths only.
+fn same_secret(kept: &str, given: &str) -> bool {
+    kept.len() == given.len()
+        && kept.bytes().zip(given.bytes()).fold(0, |diff, (a, b)| diff | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Guid, TenantId, UserId};
+    use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
+
+    fn tenant() -> Tenant {
+        let domain = |name: &str, kind| Domain { name: name.to_owned(), kind };
+        Tenant {
+            id: TenantId::new(Guid::from_bytes([1; 16])),
+            name: "Contoso".to_owned(),
+            domains: vec![
+                domain("contoso.test", DomainKind::Managed),
+                domain(
+                    "fabrikam.test",
+                    DomainKind::Federated { sts: "sts.fabrikam.test".to_owned() },
+                ),
+            ],
+            initial_domain: "contoso.test".to_owned(),
+            device_quota: 50,
+            may_join: MayJoin::Everyone,
+            settings: Settings::default(),
+        }
+    }
+
+    fn user(enabled: bool) -> User {
+        User {
+            id: UserId::new(Guid::from_bytes([2; 16])),
+            upn: "alice@contoso.test".to_owned(),
+            name: "Alice".to_owned(),
+            password: "right".to_owned(),
+            enabled,
+            roles: vec![],
+            immutable_id: None,
+            epoch: 3,
+            devices: 0,
+        }
+    }
+
+    #[test]
+    fn the_right_password_signs_in_whatever_the_case_of_the_domain() {
+        assert_eq!(
+            with_password(&tenant(), "alice@Contoso.TEST", Some(&user(true)), "right"),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn each_fault_has_its_own_refusal() {
+        let tenant = tenant();
+        let check = |upn: &str, user: Option<&User>, password: &str| {
+            with_password(&tenant, upn, user, password).unwrap_err()
+        };
+        let alice = "alice@contoso.test";
+        assert_eq!(check("alice@nowhere.test", None, "x"), SignInRefusal::DomainUnknown);
+        assert_eq!(check("alice", None, "x"), SignInRefusal::DomainUnknown);
+        assert_eq!(check("dave@fabrikam.test", None, "x"), SignInRefusal::DomainFederated);
+        assert_eq!(check(alice, None, "right"), SignInRefusal::UserUnknown);
+        assert_eq!(check(alice, Some(&user(true)), "Right"), SignInRefusal::PasswordWrong);
+        assert_eq!(check(alice, Some(&user(true)), ""), SignInRefusal::PasswordWrong);
+    }
+
+    #[test]
+    fn only_the_right_password_learns_that_the_account_is_disabled() {
+        let tenant = tenant();
+        let check = |password| {
+            with_password(&tenant, "alice@contoso.test", Some(&user(false)), password).unwrap_err()
+        };
+        assert_eq!(check("right"), SignInRefusal::UserDisabled);
+        assert_eq!(check("wrong"), SignInRefusal::PasswordWrong);
+    }
+
+    #[test]
+    fn a_grant_of_before_a_password_change_is_dead() {
+        assert_eq!(with_grant(Some(&user(true)), 3), Ok(()));
+        assert_eq!(
+            with_grant(Some(&user(true)), 2),
+            Err(UserGrantRefusal::Grant(GrantRefusal::UserRevoked))
+        );
+    }
+}

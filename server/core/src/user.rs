@@ -1,0 +1,77 @@
+//! A user of the directory and what its directory roles allow.
+//!
+//! Left out: groups, licences and authentication methods beyond a password, which no rule asks for yet.
+
+use crate::ids::UserId;
+
+/// A directory role, as far as devices are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::enum_variant_names, reason = "these are the names of the roles")]
+pub enum Role {
+    /// May do everything.
+    GlobalAdministrator,
+    /// May enable, disable and delete devices.
+    CloudDeviceAdministrator,
+    /// May delete devices.
+    IntuneAdministrator,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] =
+        [Self::GlobalAdministrator, Self::CloudDeviceAdministrator, Self::IntuneAdministrator];
+
+    /// Its word in world files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::GlobalAdministrator => "global-administrator",
+            Self::CloudDeviceAdministrator => "cloud-device-administrator",
+            Self::IntuneAdministrator => "intune-administrator",
+        }
+    }
+
+    /// The template id that tokens carry in `wids`, the same in every tenant.
+    pub const fn template_id(self) -> &'static str {
+        match self {
+            Self::GlobalAdministrator => "62e90394-69f5-4237-9190-012177145e10",
+            Self::CloudDeviceAdministrator => "7698a772-787b-4ac8-901f-60d6b08affd2",
+            Self::IntuneAdministrator => "3a2c62db-5318-420d-8d74-23affee5d9d5",
+        }
+    }
+
+    /// The role with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.word() == word)
+    }
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its object id, `oid` in tokens.
+    pub id: UserId,
+    /// User principal name, as written in the world file.
+    pub upn: String,
+    /// Display name.
+    pub name: String,
+    /// The password that the directory knows; federated users may have one that only their server uses.
+    pub password: String,
+    /// Whether sign-in is allowed.
+    pub enabled: bool,
+    /// Directory roles.
+    pub roles: Vec<Role>,
+    /// What ties the user to its account on premises, base64.
+    pub immutable_id: Option<String>,
+    /// How often everything granted to the user before was taken back (password change, revoke of sessions). A grant
+    /// counts only while it carries this number.
+    pub epoch: u32,
+    /// Joined and registered devices that the user owns.
+    pub devices: u32,
+}
+
+impl User {
+    /// Whether one of these roles is held.
+    pub fn has_any(&self, roles: &[Role]) -> bool {
+        self.roles.iter().any(|r| roles.contains(r))
+    }
+}

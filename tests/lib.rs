@@ -1,0 +1,1 @@
+//! End-to-end tests of linarite live beside this file; the library itself holds nothing.

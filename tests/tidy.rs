@@ -1,0 +1,1 @@
+//! Keeps the laws of the house.
