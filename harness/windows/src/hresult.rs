@@ -1,0 +1,198 @@
+//! The numbers by which Windows reports a failure: HRESULTs of device registration (errors.md 2), of the token library
+//! and the network (errors.md 3), and the statuses of the logon screen (errors.md 4).
+//!
+//! These tables are the client's own: they repeat what the service's tables say, on purpose. Names in errors.md marked as
+//! unconfirmed are left out, so that such a number prints without a name.
+
+/// Device registration: the message could not be understood by the service.
+pub const DSREG_MESSAGE_FORMAT: u32 = 0x801c_0001;
+/// Device registration: the caller or the device was not authenticated.
+pub const DSREG_AUTHENTICATION: u32 = 0x801c_0002;
+/// Device registration: the user may not register devices.
+pub const DSREG_AUTHORIZATION: u32 = 0x801c_0003;
+/// Device registration: the service failed.
+pub const DSREG_INTERNAL_SERVICE: u32 = 0x801c_0006;
+/// Discovery was redirected to a place that is not trusted.
+pub const DSREG_REDIRECTION_NOT_TRUSTED: u32 = 0x801c_000b;
+/// Discovery failed.
+pub const DSREG_DISCOVERY_FAILED: u32 = 0x801c_000c;
+/// The user has too many devices.
+pub const DSREG_QUOTA: u32 = 0x801c_000e;
+/// The discovery document could not be understood.
+pub const DSREG_DISCOVERY_BAD_MESSAGE: u32 = 0x801c_0012;
+/// The service answered 503.
+pub const DSREG_SERVER_BUSY: u32 = 0x801c_0025;
+/// Discovery knows no such tenant.
+pub const DSREG_TENANT_NOT_FOUND: u32 = 0x801c_003a;
+/// The user's realm could not be found.
+pub const DSREG_REALM_FAILED: u32 = 0x801c_003d;
+/// The directory behind the service refused.
+pub const DSREG_DIRECTORY: u32 = 0x801c_03f2;
+/// The directory does not hold the device.
+pub const DSREG_DEVICE_NOT_FOUND: u32 = 0x801c_03f3;
+/// The token service refused the grant.
+pub const TOKEN_INVALID_GRANT: u32 = 0xcaa2_0003;
+/// The token service failed in another way.
+pub const TOKEN_OTHER: u32 = 0xcaa1_002d;
+/// What came is no JSON.
+pub const INVALID_DATA: u32 = 0x8007_000d;
+/// A failure without a number of its own.
+pub const UNKNOWN: u32 = 0x8000_4005;
+/// The caller is not elevated.
+pub const ACCESS_DENIED: u32 = 0x8007_0005;
+/// This client does not emulate what was asked for.
+pub const NOT_IMPLEMENTED: u32 = 0x8000_4001;
+/// An argument of the act makes no sense.
+pub const INVALID_ARGUMENT: u32 = 0x8007_0057;
+
+/// Logon status: the user name or password is incorrect, or the token service could not be reached.
+pub const STATUS_LOGON_FAILURE: u32 = 0xc000_006d;
+/// Logon status: the token service answered with a status above 400.
+pub const STATUS_UNEXPECTED_NETWORK_ERROR: u32 = 0xc000_00c4;
+/// Logon status: the token service answered 400, or with something that could not be used.
+pub const STATUS_REQUEST_NOT_ACCEPTED: u32 = 0xc000_00d0;
+/// Logon status: the realm of the user name was not found.
+pub const STATUS_NO_SUCH_LOGON_SESSION: u32 = 0xc000_005f;
+/// Logon status: the user name has no `@`.
+pub const STATUS_USERNAME_MALFORMED: u32 = 0xc004_844c;
+
+const NAMES: &[(u32, &str)] = &[
+    (DSREG_MESSAGE_FORMAT, "DSREG_E_DEVICE_MESSAGE_FORMAT_ERROR"),
+    (DSREG_AUTHENTICATION, "DSREG_E_DEVICE_AUTHENTICATION_ERROR"),
+    (DSREG_AUTHORIZATION, "DSREG_E_DEVICE_AUTHORIZATION_ERROR"),
+    (DSREG_INTERNAL_SERVICE, "DSREG_E_DEVICE_INTERNALSERVICE_ERROR"),
+    (DSREG_REDIRECTION_NOT_TRUSTED, "DSREG_E_DISCOVERY_REDIRECTION_NOT_TRUSTED"),
+    (DSREG_DISCOVERY_FAILED, "DSREG_E_DISCOVERY_FAILED"),
+    (DSREG_QUOTA, "DSREG_E_DEVICE_REGISTRATION_QUOTA_EXCCEEDED"),
+    (DSREG_DISCOVERY_BAD_MESSAGE, "DSREG_E_DISCOVERY_BAD_MESSAGE_ERROR"),
+    (0x801c_001d, "DSREG_AUTOJOIN_ADCONFIG_READ_FAILED"),
+    (0x801c_001f, "DSREG_AUTOJOIN_DISC_WAIT_TIMEOUT"),
+    (0x801c_0021, "DSREG_AUTOJOIN_DISC_FAILED"),
+    (DSREG_SERVER_BUSY, "DSREG_SERVER_BUSY"),
+    (DSREG_TENANT_NOT_FOUND, "DSREG_DISCOVERY_TENANT_NOT_FOUND"),
+    (DSREG_REALM_FAILED, "DSREG_AUTOJOIN_USERREALM_DISCOVERY_FAILED"),
+    (DSREG_DIRECTORY, "DSREG_E_DIRECTORY_FAILURE"),
+    (TOKEN_INVALID_GRANT, "SERVER_ERROR_INVALID_GRANT"),
+    (TOKEN_OTHER, "OPERATION_PENDING"),
+    (0xcaa8_2ee2, "INTERNET_TIMEOUT"),
+    (0xcaa8_2efd, "CANNOT_CONNECT"),
+    (0xcaa8_2efe, "CONNECTION_ABORTED"),
+    (0xcaa8_2f8f, "SECURE_FAILURE"),
+    (0x8007_2ee2, "WININET_E_TIMEOUT"),
+    (0x8007_2ee7, "WININET_E_NAME_NOT_RESOLVED"),
+    (0x8007_2efd, "WININET_E_CANNOT_CONNECT"),
+    (0x8007_2efe, "WININET_E_CONNECTION_ABORTED"),
+    (0x8007_2f0d, "WININET_E_INVALID_CA"),
+    (0x8007_2f8f, "WININET_E_DECODING_FAILED"),
+    (INVALID_DATA, "E_INVALIDDATA"),
+    (UNKNOWN, "E_FAIL"),
+    (ACCESS_DENIED, "E_ACCESSDENIED"),
+    (NOT_IMPLEMENTED, "E_NOTIMPL"),
+    (INVALID_ARGUMENT, "E_INVALIDARG"),
+    (STATUS_LOGON_FAILURE, "STATUS_LOGON_FAILURE"),
+    (STATUS_UNEXPECTED_NETWORK_ERROR, "STATUS_UNEXPECTED_NETWORK_ERROR"),
+    (STATUS_REQUEST_NOT_ACCEPTED, "STATUS_REQUEST_NOT_ACCEPTED"),
+    (STATUS_NO_SUCH_LOGON_SESSION, "STATUS_NO_SUCH_LOGON_SESSION"),
+    (STATUS_USERNAME_MALFORMED, "AAD_CLOUDAP_E_OAUTH_USERNAME_IS_MALFORMED"),
+];
+
+/// The symbolic name of a number, when the tables have one.
+pub fn name(code: u32) -> Option<&'static str> {
+    NAMES.iter().find(|(number, _)| *number == code).map(|(_, name)| *name)
+}
+
+/// The number as tools print it, with its name: `0x801c03f2 (DSREG_E_DIRECTORY_FAILURE)`.
+pub fn printed(code: u32) -> String {
+    name(code).map_or_else(|| format!("{code:#010x}"), |name| format!("{code:#010x} ({name})"))
+}
+
+/// The HRESULT for a refusal by the registration service.
+///
+/// `code` is its `ErrorType` or `code`, `subcode` and `message` what came with it; all are compared without case and
+/// underscores, since two generations of the service spell them differently.
+pub(crate) fn of_registration_error(
+    status: u16,
+    code: Option<&str>,
+    subcode: Option<&str>,
+    message: &str,
+) -> u32 {
+    let plain = |text: &str| text.to_lowercase().replace(['_', ' '], "");
+    let (code, subcode, message) =
+        (plain(code.unwrap_or_default()), plain(subcode.unwrap_or_default()), plain(message));
+    let says = |word: &str| [&code, &subcode, &message].into_iter().any(|text| text.contains(word));
+    if status == 503 {
+        return DSREG_SERVER_BUSY;
+    }
+    if says("devicecapreached") {
+        return DSREG_QUOTA;
+    }
+    let missing = subcode.contains("missingdevice") || subcode.contains("devicenotfound");
+    match code.as_str() {
+        "directoryerror" | "authenticationerror" if missing => DSREG_DEVICE_NOT_FOUND,
+        "directoryerror" => DSREG_DIRECTORY,
+        "authenticationerror" => DSREG_AUTHENTICATION,
+        "authorizationerror" if says("quota") || says("devicelimit") || says("toomanydevices") => {
+            DSREG_QUOTA
+        }
+        "authorizationerror" => DSREG_AUTHORIZATION,
+        "invalidparameter" | "invalidrequest" => DSREG_MESSAGE_FORMAT,
+        "certificateauthorityerror" | "sqlerror" | "unknownerror" | "directoryaccounterror" => {
+            DSREG_INTERNAL_SERVICE
+        }
+        _ => match status {
+            401 => DSREG_AUTHENTICATION,
+            403 => DSREG_AUTHORIZATION,
+            500.. => DSREG_INTERNAL_SERVICE,
+            _ => DSREG_MESSAGE_FORMAT,
+        },
+    }
+}
+
+/// The HRESULT for a refusal by the token service.
+pub(crate) fn of_token_error(oauth: Option<&str>) -> u32 {
+    match oauth {
+        Some("invalid_grant") => TOKEN_INVALID_GRANT,
+        _ => TOKEN_OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_generations_of_service_errors_map_to_the_documented_numbers() {
+        let rows = [
+            ((400, Some("AuthenticationError"), None, "Invalid JWT token."), 0x801c_0002),
+            ((400, Some("authentication_error"), None, ""), 0x801c_0002),
+            ((400, Some("DirectoryError"), None, "asks to retry"), 0x801c_03f2),
+            ((400, Some("DirectoryError"), Some("error_missing_device"), ""), 0x801c_03f3),
+            ((400, Some("DirectoryError"), Some("DeviceNotFound"), ""), 0x801c_03f3),
+            ((400, Some("AuthorizationError"), None, "not allowed"), 0x801c_0003),
+            ((400, Some("AuthorizationError"), Some("DeviceCapReached"), ""), 0x801c_000e),
+            ((500, Some("SqlError"), None, ""), 0x801c_0006),
+            ((400, Some("invalid_request"), None, ""), 0x801c_0001),
+            ((503, None, None, ""), 0x801c_0025),
+            ((401, None, None, ""), 0x801c_0002),
+            ((500, None, None, ""), 0x801c_0006),
+            ((418, Some("Teapot"), None, ""), 0x801c_0001),
+        ];
+        for ((status, code, subcode, message), expected) in rows {
+            assert_eq!(
+                of_registration_error(status, code, subcode, message),
+                expected,
+                "{status} {code:?} {subcode:?} {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_print_with_their_names_and_none_is_named_twice() {
+        assert_eq!(printed(0x801c_03f2), "0x801c03f2 (DSREG_E_DIRECTORY_FAILURE)");
+        assert_eq!(printed(0x801c_03f3), "0x801c03f3");
+        let mut numbers: Vec<u32> = NAMES.iter().map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), NAMES.len());
+    }
+}

@@ -1,0 +1,303 @@
+//! The authorization code flow in a browser on the machine: code challenge S256, the primary refresh token as a cookie when
+//! there is one (client-roadtx.md 6.5), else the sign-in form.
+//!
+//! The browser is a small one: it follows redirects to the sign-in host, fills in the first form it finds and sends it.
+//! It runs no script, so pages that need one end with what they said.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Url;
+
+use super::Machine;
+use super::prt::{Target, cookie};
+use super::token::{TokenRequest, plain_grant};
+use crate::answers::aadsts;
+use crate::hresult;
+use crate::outcome::{Failure, Tokens};
+use crate::wire::{Answer, Ask, Line, Speaker, form};
+
+const NATIVE_CLIENT: &str = "https://login.microsoftonline.com/common/oauth2/nativeclient";
+
+/// Pages after which the browser gives up.
+const MOST_PAGES: usize = 8;
+
+impl Machine {
+    pub(super) async fn with_browser(
+        &mut self,
+        line: &Line,
+        key: &str,
+        client: &str,
+        request: &TokenRequest,
+    ) -> Result<Tokens, Failure> {
+        let target = request.target()?;
+        let redirect_uri = request.redirect_uri.as_deref().unwrap_or(NATIVE_CLIENT);
+        let verifier = URL_SAFE_NO_PAD.encode(line.random::<32>("code-verifier"));
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+        let state = line.guid("state");
+        let (path, name, wanted) = match target {
+            Target::Resource(resource) => {
+                ("/common/oauth2/authorize", "resource", resource.to_owned())
+            }
+            Target::Scope(scope) => {
+                ("/common/oauth2/v2.0/authorize", "scope", format!("{scope} openid offline_access"))
+            }
+        };
+        let mut query = vec![
+            ("client_id", client),
+            ("response_type", "code"),
+            ("redirect_uri", redirect_uri),
+            ("state", &state),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+            (name, &wanted),
+        ];
+        if let Some(upn) = &request.upn {
+            query.push(("login_hint", upn));
+        }
+        let mut cookies = Vec::new();
+        if let Some(held) = self.held(key, request.upn.as_deref()) {
+            let credential = cookie(line, &held.registration, &held.prt).await?;
+            cookies.push(format!("x-ms-RefreshTokenCredential={credential}"));
+        }
+        let start = line.login(&format!("{path}?{}", form(&query)));
+        let code = browse(line, start, cookies, redirect_uri, &state, request).await?;
+        let fields = [
+            ("client_id", client),
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier.as_str()),
+        ];
+        plain_grant(line, target, &fields).await
+    }
+}
+
+/// Goes from page to page until the redirect address is reached; gives the code.
+async fn browse(
+    line: &Line,
+    start: String,
+    mut cookies: Vec<String>,
+    redirect_uri: &str,
+    state: &str,
+    request: &TokenRequest,
+) -> Result<String, Failure> {
+    let mut url = start;
+    let mut body: Option<String> = None;
+    let mut typed = false;
+    for _ in 0..MOST_PAGES {
+        let ask = match body.take() {
+            None => Ask::get(url.clone()),
+            Some(fields) => Ask::encoded_form(url.clone(), fields),
+        };
+        let ask = if cookies.is_empty() { ask } else { ask.header("cookie", cookies.join("; ")) };
+        let answer = line.send(ask).await.map_err(|fault| fault.into_failure(Speaker::Tokens))?;
+        for cookie in &answer.cookies {
+            let name = cookie.split('=').next().unwrap_or_default();
+            cookies.retain(|known| known.split('=').next() != Some(name));
+            cookies.push(cookie.clone());
+        }
+        if let (300..=399, Some(location)) = (answer.status, &answer.location) {
+            if starts_with_ignoring_case(location, redirect_uri) {
+                return code_of(&answer, location, state);
+            }
+            url = resolve(line, &url, location)
+                .ok_or_else(|| answer.unexpected(hresult::INVALID_DATA, "a usable redirect"))?;
+            continue;
+        }
+        let page = String::from_utf8_lossy(&answer.body).into_owned();
+        let form = Form::first(&page).filter(|_| answer.is_success());
+        let Some(mut found) = form.filter(|form| !(form.asks_password() && typed)) else {
+            return Err(page_failure(&answer, &page));
+        };
+        if found.asks_password() {
+            typed = true;
+            found.fill(request.upn()?, request.password()?);
+        }
+        url = resolve(line, &url, &found.action).ok_or_else(|| {
+            answer.unexpected(hresult::INVALID_DATA, "a form with a usable action")
+        })?;
+        body = Some(found.encoded());
+    }
+    Err(Failure::new(
+        hresult::TOKEN_OTHER,
+        format!("the sign-in went through {MOST_PAGES} pages without coming back to the app"),
+    ))
+}
+
+fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+fn resolve(line: &Line, from: &str, to: &str) -> Option<String> {
+    let url = Url::parse(from).ok()?.join(to).ok()?;
+    Some(line.relocate(url.as_str()))
+}
+
+fn code_of(answer: &Answer, location: &str, state: &str) -> Result<String, Failure> {
+    let query = location.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let get = |name: &str| {
+        query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            let value = value.replace('+', " ");
+            let value = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
+            (key == name).then(|| value.into_owned())
+        })
+    };
+    if let Some(error) = get("error") {
+        let description = get("error_description").unwrap_or_default();
+        let message = if description.is_empty() { error.clone() } else { description };
+        let mut failure = answer.failure(hresult::of_token_error(Some(&error)), message);
+        failure.info.aadsts = aadsts(&failure.info.message);
+        failure.info.oauth = Some(error);
+        return Err(failure);
+    }
+    if get("state").is_none_or(|returned| returned != state) {
+        let message = "the redirect carries another state than the one that was sent";
+        return Err(answer.failure(hresult::TOKEN_OTHER, message));
+    }
+    get("code").ok_or_else(|| answer.failure(hresult::TOKEN_OTHER, "the redirect carries no code"))
+}
+
+fn page_failure(answer: &Answer, page: &str) -> Failure {
+    let mut failure = if answer.json().is_some() && !answer.is_success() {
+        answer.token_error()
+    } else {
+        answer.unexpected(hresult::TOKEN_OTHER, "the way back to the app")
+    };
+    if let Some(code) = aadsts(page) {
+        failure.info.aadsts = Some(code);
+        // The page's own sentence, without its markup.
+        let sentence = page.split("AADSTS").nth(1).unwrap_or_default();
+        let sentence: String = sentence
+            .chars()
+            .take_while(|letter| !matches!(letter, '<' | '"' | '\n'))
+            .take(300)
+            .collect();
+        failure.info.message = format!("AADSTS{}", sentence.trim_end());
+    }
+    failure
+}
+
+/// A form of a page, as far as this browser understands forms.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Form {
+    action: String,
+    inputs: Vec<Input>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Input {
+    name: String,
+    value: String,
+    kind: String,
+}
+
+impl Form {
+    fn first(page: &str) -> Option<Self> {
+        let lower = page.to_ascii_lowercase();
+        let start = lower.find("<form")?;
+        let end = lower.get(start..)?.find("</form").map_or(page.len(), |length| start + length);
+        let text = page.get(start..end)?;
+        let mut form = Self::default();
+        for tag in text.split('<').skip(1) {
+            let tag = tag.split('>').next().unwrap_or_default();
+            let name = tag.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+            let get = |attribute: &str| attribute_of(tag, attribute).unwrap_or_default();
+            match name.as_str() {
+                "form" => form.action = get("action"),
+                "input" => form.inputs.push(Input {
+                    name: get("name"),
+                    value: get("value"),
+                    kind: get("type").to_ascii_lowercase(),
+                }),
+                _ => {}
+            }
+        }
+        Some(form)
+    }
+
+    fn asks_password(&self) -> bool {
+        self.inputs.iter().any(|input| input.kind == "password")
+    }
+
+    fn fill(&mut self, upn: &str, password: &str) {
+        for input in &mut self.inputs {
+            match input.kind.as_str() {
+                "password" => password.clone_into(&mut input.value),
+                "" | "text" | "email" => upn.clone_into(&mut input.value),
+                _ => {}
+            }
+        }
+    }
+
+    fn encoded(&self) -> String {
+        let named = self.inputs.iter().filter(|input| !input.name.is_empty());
+        let pairs: Vec<(&str, &str)> =
+            named.map(|input| (input.name.as_str(), input.value.as_str())).collect();
+        form(&pairs)
+    }
+}
+
+fn attribute_of(tag: &str, wanted: &str) -> Option<String> {
+    let mut rest = tag;
+    while let Some((before, after)) = rest.split_once('=') {
+        let name = before.split_whitespace().last().unwrap_or_default();
+        let after = after.trim_start();
+        let quote = after.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let (value, left) = match quote {
+            Some(quote) => {
+                let inside = after.get(1..).unwrap_or_default();
+                inside.split_once(quote).unwrap_or((inside, ""))
+            }
+            None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
+        };
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(unescaped(value));
+        }
+        rest = left;
+    }
+    None
+}
+
+fn unescaped(text: &str) -> String {
+    [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (entity, letter)| text.replace(entity, letter))
+    .replace("&#38;", "&")
+    .replace("&amp;", "&")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_filled_and_encoded() {
+        let page = r#"<p>x</p><FORM method=post action="/c/login?a=1&amp;b=2">
+            <input type="hidden" name='ctx' value="a&quot;b"><input name=login type="email">
+            <input type="password" name="passwd"/><button>go</button></form><form action="/other">"#;
+        let mut form = Form::first(page).unwrap();
+        assert_eq!(form.action, "/c/login?a=1&b=2");
+        assert!(form.asks_password());
+        form.fill("alice@contoso.test", "p w");
+        assert_eq!(form.encoded(), "ctx=a%22b&login=alice%40contoso%2Etest&passwd=p%20w");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_a_page_never_panics(page in "(<form|<input|</form>|action=|name='|\"|é|[a-z <>=]{0,9}){0,30}") {
+            drop(Form::first(&page));
+        }
+    }
+}

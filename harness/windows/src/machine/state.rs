@@ -1,0 +1,149 @@
+//! What a machine remembers between steps, as plain values that go into a snapshot and come back.
+//!
+//! Secrets stand here in the clear (session keys, tokens): a snapshot of an emulated world is as secret as the world.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::keys::PoolKey;
+
+/// A machine's memory: what Windows keeps in its registry, certificate stores and logon cache.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    /// The join of the machine itself, in the machine's store.
+    pub(crate) device: Option<Registration>,
+    /// The Windows users, by their name in lower case.
+    pub(crate) profiles: BTreeMap<String, Profile>,
+    /// Whose session is on the screen.
+    pub(crate) current: Option<String>,
+    /// The last attempt to join, when it failed.
+    pub(crate) failed_join: Option<FailedJoin>,
+}
+
+/// One registration: a join (of the machine) or a work account (of one Windows user).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Registration {
+    pub(crate) device_id: String,
+    /// SHA-1 of the certificate, 40 upper-case hexadecimal digits.
+    pub(crate) thumbprint: String,
+    /// The certificate, base64 of the DER.
+    pub(crate) certificate: String,
+    pub(crate) not_before_ms: i64,
+    pub(crate) not_after_ms: i64,
+    pub(crate) device_key: PoolKey,
+    pub(crate) transport_key: PoolKey,
+    pub(crate) key_container: String,
+    /// Who registered.
+    pub(crate) upn: String,
+    pub(crate) tenant: Tenant,
+    pub(crate) device_auth: DeviceAuth,
+}
+
+/// What discovery said about the tenant; absent members stay empty, as `dsregcmd` prints them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) display_name: String,
+    pub(crate) auth_code_url: String,
+    pub(crate) access_token_url: String,
+    pub(crate) join: ServiceEntry,
+    pub(crate) key: ServiceEntry,
+    pub(crate) web_authn: ServiceEntry,
+    pub(crate) management: ServiceEntry,
+}
+
+/// One service of the discovery document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceEntry {
+    pub(crate) version: String,
+    pub(crate) url: String,
+    pub(crate) id: String,
+}
+
+/// What the client last learned about its device from the token service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DeviceAuth {
+    /// The device was accepted.
+    Success,
+    /// The device was refused as deleted or disabled.
+    Refused,
+}
+
+/// One Windows user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) signed_in: bool,
+    /// The cloud account behind this Windows user, once it has signed in with it.
+    pub(crate) cached: Option<CachedLogon>,
+    pub(crate) prt: Option<Prt>,
+    pub(crate) diagnostics: Option<PrtDiagnostics>,
+    pub(crate) work_accounts: Vec<WorkAccount>,
+    /// The last refresh token by client id.
+    pub(crate) refresh_tokens: BTreeMap<String, String>,
+}
+
+/// What lets a user in without the network: a salted verifier of the last password that worked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CachedLogon {
+    pub(crate) upn: String,
+    pub(crate) salt: String,
+    /// Base64 of SHA-256 over salt and password.
+    pub(crate) verifier: String,
+}
+
+/// A primary refresh token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prt {
+    pub(crate) token: String,
+    /// Base64.
+    pub(crate) session_key: String,
+    pub(crate) upn: String,
+    /// When it was issued or last renewed, by the machine's clock.
+    pub(crate) updated_ms: i64,
+    pub(crate) expires_ms: i64,
+    /// Where it came from, such as `https://login.microsoftonline.com/<tenant>`.
+    pub(crate) authority: String,
+    /// The service refused to renew it: it is kept, but no longer shown as one.
+    pub(crate) refused: bool,
+}
+
+/// The last failed attempt to get or to renew a primary refresh token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PrtDiagnostics {
+    /// Getting (`AcquirePrtDiagnostics`) or renewing (`RefreshPrtDiagnostics`).
+    pub(crate) renewal: bool,
+    pub(crate) at_ms: i64,
+    pub(crate) status: u32,
+    pub(crate) upn: String,
+    pub(crate) credential: String,
+    pub(crate) correlation_id: String,
+    pub(crate) endpoint: String,
+    pub(crate) http_error: u32,
+    pub(crate) http_status: u16,
+    pub(crate) error: String,
+    pub(crate) description: String,
+}
+
+/// One account added by "Add Work or School Account".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WorkAccount {
+    pub(crate) registration: Registration,
+    pub(crate) prt: Option<Prt>,
+}
+
+/// The last join that failed, for the pre-join diagnostics of `dsregcmd /status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailedJoin {
+    pub(crate) at_ms: i64,
+    /// `pre-check`, `discover`, `auth` or `join`.
+    pub(crate) phase: String,
+    pub(crate) client_error: u32,
+    pub(crate) server_error: String,
+    pub(crate) server_suberror: String,
+    pub(crate) server_operation: String,
+    pub(crate) server_message: String,
+    pub(crate) http_status: u16,
+    pub(crate) request_id: String,
+}
