@@ -11,7 +11,7 @@ use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::certificate::MAX_CERTIFICATE;
+use super::certificate::{MAX_CERTIFICATE, PeerCertificate};
 use super::encoding::{from_either, from_url};
 use super::kdf::{self, KdfVersion};
 use super::public_key::{PublicKey, SignatureAlgorithm, VerifyError};
@@ -204,6 +204,19 @@ impl Jws {
             VerifyError::Unsuitable => unsuitable(),
             VerifyError::Mismatch => JoseError::Signature,
         })
+    }
+
+    /// Verifies with the certificate that the header brings along, and returns it: whose it is and whether it was ever
+    /// issued is for the directory to say. Without an `x5c` there is nothing to verify with.
+    pub fn verify_with_own_certificate(&self) -> Result<PeerCertificate, JoseError> {
+        let certificate = self
+            .header
+            .x5c
+            .first()
+            .and_then(|der| PeerCertificate::from_der(der).ok())
+            .ok_or(JoseError::Member("x5c"))?;
+        self.verify(&certificate.key)?;
+        Ok(certificate)
     }
 
     /// Verifies as RS256 with a public key; every other `alg` is refused.

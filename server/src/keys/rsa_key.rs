@@ -65,6 +65,7 @@ impl RsaKey {
 mod tests {
     use super::super::pool::TestKey;
     use super::super::public_key::SignatureAlgorithm;
+    use super::super::tests::openssl::OpenSsl;
     use super::*;
 
     #[test]
@@ -74,6 +75,18 @@ mod tests {
         assert_eq!(signature, key.sign(b"message").unwrap());
         assert_eq!(key.public().verify(SignatureAlgorithm::RS256, b"message", &signature), Ok(()));
         assert!(key.public().verify(SignatureAlgorithm::RS256, b"massage", &signature).is_err());
+    }
+
+    #[test]
+    fn both_forms_of_a_private_key_are_read() {
+        let Some(openssl) = OpenSsl::new() else { return };
+        openssl.write("key", TestKey::pick(0).der());
+        openssl.text("pkcs8 -topk8 -nocrypt -in key -inform DER -out pkcs8 -outform DER");
+        openssl.text("rsa -traditional -in key -inform DER -out pkcs1 -outform DER");
+        let [one, other] = ["pkcs8", "pkcs1"].map(|form| openssl.read(form));
+        assert_ne!(one, other);
+        let [one, other] = [one, other].map(|der| RsaKey::from_der(&der).unwrap());
+        assert_eq!(one.public(), other.public());
     }
 
     #[test]

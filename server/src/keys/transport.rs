@@ -205,20 +205,13 @@ mod tests {
     use super::super::jwe::gcm_open;
     use super::super::pool::TestKey;
     use super::super::tests::golden::{self, counting};
+    use super::super::tests::openssl::OpenSsl;
     use super::*;
-    use aws_lc_rs::rsa::{OaepPrivateDecryptingKey, PrivateDecryptingKey};
     use proptest::prelude::*;
 
     fn key() -> TransportKey {
         let key = TestKey::pick(3).load().unwrap();
         TransportKey { key: key.public().clone() }
-    }
-
-    /// The library decrypts with PKCS#8 keys only.
-    fn pkcs8(pkcs1: &[u8]) -> Vec<u8> {
-        use super::super::der::{integer, null, octets, oid, seq};
-        let algorithm = seq(&[&oid(&[1, 2, 840, 113_549, 1, 1, 1]), &null()]);
-        seq(&[&integer(&[0]), &algorithm, &octets(pkcs1)])
     }
 
     #[test]
@@ -285,19 +278,26 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapped_session_key_unwraps_with_the_private_key() {
+    fn openssl_unwraps_a_session_key_with_the_private_key() {
+        let Some(openssl) = OpenSsl::new() else { return };
+        let jwe = key().wrap(&counting()).unwrap();
+        openssl.write("key", TestKey::pick(3).der());
+        openssl.write("wrapped", &from_url(jwe.split('.').nth(1).unwrap()).unwrap());
+        let padding = "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha1";
+        openssl.text(&format!(
+            "pkeyutl -decrypt -inkey key -keyform DER {padding} -in wrapped -out session"
+        ));
+        assert_eq!(openssl.read("session"), counting::<32>());
+    }
+
+    #[test]
+    fn a_wrapped_session_key_is_a_sound_jwe() {
         let session: [u8; 32] = counting();
         let jwe = key().wrap(&session).unwrap();
         assert_ne!(jwe, key().wrap(&session).unwrap());
         let parts: Vec<_> = jwe.split('.').collect();
         assert_eq!(parts.len(), 5);
         assert_eq!(from_url(parts[0]).unwrap(), br#"{"enc":"A256GCM","alg":"RSA-OAEP"}"#);
-        let private = PrivateDecryptingKey::from_pkcs8(&pkcs8(TestKey::pick(3).der())).unwrap();
-        let private = OaepPrivateDecryptingKey::new(private).unwrap();
-        let mut plain = vec![0; private.min_output_size()];
-        let wrapped = from_url(parts[1]).unwrap();
-        let plain = private.decrypt(&OAEP_SHA1_MGF1SHA1, &wrapped, &mut plain, None).unwrap();
-        assert_eq!(plain, session);
         let body = [from_url(parts[3]).unwrap(), from_url(parts[4]).unwrap()].concat();
         let iv = from_url(parts[2]).unwrap().try_into().unwrap();
         assert_eq!(gcm_open(&session, iv, parts[0].as_bytes(), &body), Some(Vec::new()));

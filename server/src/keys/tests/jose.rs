@@ -1,11 +1,16 @@
 //! JWS as unmodified clients send them, and damaged ones.
 
+use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PSS_SHA256,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::golden::{self, counting, is_changed_by};
+use crate::keys::device_ca::DeviceCa;
 use crate::keys::encoding::{from_either, to_standard, to_url};
 use crate::keys::jose::{JoseError, Jws, MAX_CHAIN, MAX_JWS, deserialize_seconds, integer};
 use crate::keys::kdf::KdfVersion;
@@ -85,6 +90,34 @@ fn es256_verifies() {
     let key = PublicKey::P256(pair.public_key().as_ref().to_vec());
     assert_eq!(jws.verify_es256(&key), Ok(()));
     assert_eq!(jws.verify(&key), Ok(()));
+}
+
+#[test]
+fn ps256_of_a_client_assertion_verifies() {
+    let der = TestKey::pick(3).der();
+    let pair = KeyPair::from_pkcs8(der).or_else(|_| KeyPair::from_der(der)).unwrap();
+    let input = format!("{}.e30", to_url(r#"{"alg":"PS256"}"#));
+    let mut signature = vec![0; pair.public_modulus_len()];
+    let digest = digest::digest(&digest::SHA256, input.as_bytes());
+    pair.sign_digest(&RSA_PSS_SHA256, &digest, &mut signature).unwrap();
+    let jws = Jws::parse(&format!("{input}.{}", to_url(signature))).unwrap();
+    assert_eq!(jws.verify(&key()), Ok(()));
+    assert_eq!(jws.verify_rs256(&key()), Err(JoseError::Algorithm("PS256".to_owned())));
+}
+
+#[test]
+fn a_request_verifies_with_the_certificate_that_it_brings() {
+    let ca = DeviceCa::new(TestKey::pick(3).load().unwrap()).unwrap();
+    let own = json!({"alg": "RS256", "x5c": to_standard(ca.certificate())});
+    let jws = Jws::parse(&signed(&own, "{}")).unwrap();
+    assert_eq!(jws.verify_with_own_certificate().unwrap().der, ca.certificate());
+    let other = json!({"alg": "RS256", "x5c": golden::DVRJ_CERTIFICATE});
+    let jws = Jws::parse(&signed(&other, "{}")).unwrap();
+    assert_eq!(jws.verify_with_own_certificate(), Err(JoseError::Signature));
+    for x5c in [Value::Null, json!([]), json!("AAEC")] {
+        let jws = Jws::parse(&signed(&json!({"alg": "RS256", "x5c": x5c}), "{}")).unwrap();
+        assert_eq!(jws.verify_with_own_certificate(), Err(JoseError::Member("x5c")));
+    }
 }
 
 #[test]

@@ -4,5 +4,5 @@ mod csr;
 mod device_ca;
 pub(super) mod golden;
 mod jose;
-mod openssl;
+pub(super) mod openssl;
 mod signer;
