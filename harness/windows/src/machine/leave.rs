@@ -16,12 +16,10 @@ async fn delete(line: &Line, registration: &Registration) -> Result<(), Failure>
         endpoint.push('/');
     }
     let certificate = registration.certificate_der();
-    let ask = Ask::delete(format!(
-        "{endpoint}{}?api-version=1.0",
-        escaped(&registration.device_id).replace("%2D", "-")
-    ))
-    .like_dsreg(&line.os_version)
-    .identity(&certificate, registration.device_key);
+    let ask =
+        Ask::delete(format!("{endpoint}{}?api-version=1.0", escaped(&registration.device_id)))
+            .like_dsreg(&line.os_version)
+            .identity(&certificate, registration.device_key);
     let answer = line.send(ask).await.map_err(|fault| fault.into_failure(Speaker::Registration))?;
     if answer.is_success() { Ok(()) } else { Err(answer.registration_error()) }
 }

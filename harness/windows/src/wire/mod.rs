@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, Proxy, redirect};
 use serde_json::Value;
@@ -21,6 +21,9 @@ use serde_json::Value;
 pub(crate) use self::fault::{Fault, FaultKind, Speaker};
 use crate::keys::{KeyBoard, PoolKey};
 use crate::surroundings::{Chance, Clock, guid};
+
+/// Everything but the unreserved characters of RFC 3986.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const LOGIN: &str = "https://login.microsoftonline.com";
 const REGISTRATION: &str = "https://enterpriseregistration.windows.net";
@@ -330,7 +333,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 
 /// A value as it may stand in a path segment, a query or a form.
 pub(crate) fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// Fields as `application/x-www-form-urlencoded`.
