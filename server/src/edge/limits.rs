@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Limits of one listener. Times are real time: they guard sockets, not the world.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a request's head: request line and header fields. More: 431.
     pub header_bytes: usize,

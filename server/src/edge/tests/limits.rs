@@ -87,7 +87,7 @@ async fn a_body_that_breaks_off_reaches_no_handler() {
 #[tokio::test]
 async fn heads_are_limited_in_bytes_and_in_fields() {
     let limits = Limits { header_bytes: 16 * 1024, header_count: 20, ..Limits::default() };
-    let mut edge = Running::with(limits.clone()).await;
+    let mut edge = Running::with(limits).await;
     let fields = |count: usize| "a: b\r\n".repeat(count);
     for (extra, fits) in [
         (fields(19), true),

@@ -20,7 +20,7 @@ use rustls::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
     time::timeout,
 };
@@ -40,6 +40,9 @@ const STUCK: Duration = Duration::from_secs(20);
 /// Answers with a line that says how the request came.
 #[derive(Clone)]
 struct Probe {
+    /// A permit for every request for `/wait` that arrived; it is answered for a permit of the other.
+    arrived: Arc<Semaphore>,
+    leave: Arc<Semaphore>,
     refusals: mpsc::UnboundedSender<EdgeRefusal>,
 }
 
@@ -61,6 +64,10 @@ impl Handler for Probe {
                     .header("Date", "Fri, 01 Jan 2016 00:00:00 GMT")
                     .body(Bytes::new())
                     .unwrap();
+            }
+            "/wait" => {
+                self.arrived.add_permits(1);
+                self.leave.acquire().await.unwrap().forget();
             }
             _ => {}
         }
@@ -93,6 +100,8 @@ struct Running {
     proxy: SocketAddr,
     https: SocketAddr,
     ca: Arc<TlsCa>,
+    arrived: Arc<Semaphore>,
+    leave: Arc<Semaphore>,
     refusals: mpsc::UnboundedReceiver<EdgeRefusal>,
     stop: Vec<oneshot::Sender<()>>,
     tasks: Vec<JoinHandle<()>>,
@@ -107,7 +116,9 @@ impl Running {
         let ca = Arc::new(TlsCa::generate(1_700_000_000, ["example.org"]).unwrap());
         let hosts = Arc::new(TlsHosts::new(Arc::clone(&ca)).unwrap());
         let (sender, refusals) = mpsc::unbounded_channel();
-        let probe = Probe { refusals: sender };
+        let (arrived, leave) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let probe =
+            Probe { arrived: Arc::clone(&arrived), leave: Arc::clone(&leave), refusals: sender };
         let (mut addresses, mut stop, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
         for kind in [ListenerKind::Proxy, ListenerKind::Https] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -119,13 +130,13 @@ impl Running {
                 kind,
                 Arc::clone(&hosts),
                 probe.clone(),
-                limits.clone(),
+                limits,
                 async {
                     drop(stopped.await);
                 },
             )));
         }
-        Self { proxy: addresses[0], https: addresses[1], ca, refusals, stop, tasks }
+        Self { proxy: addresses[0], https: addresses[1], ca, refusals, arrived, leave, stop, tasks }
     }
 
     /// The next refusal that the handler was told of.

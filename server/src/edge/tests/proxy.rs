@@ -161,3 +161,63 @@ async fn when_the_task_is_aborted_everything_ends_at_once() {
     assert_eq!(rest(&mut tunnel).await, "");
     TcpListener::bind(edge.proxy).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_being_answered_when_the_listener_stops_is_answered() {
+    let mut edge = Running::with(Limits { grace: STUCK, ..Limits::default() }).await;
+    for alpn in ["http/1.1", "h2"] {
+        let stream = TcpStream::connect(edge.https).await.unwrap();
+        let tls = edge.tls(stream, LOGIN, &[alpn], None).await.unwrap();
+        let asked = if alpn == "h2" {
+            let request = Request::get(format!("https://{LOGIN}/wait")).body(Full::default());
+            tokio::spawn(ask_2(tls, request.unwrap()))
+        } else {
+            tokio::spawn(ask_1(tls, get("/wait", LOGIN)))
+        };
+        soon(edge.arrived.acquire()).await.unwrap().forget();
+        edge.tasks.push(tokio::spawn(async move {
+            let answer = asked.await.unwrap();
+            assert!(answer.body().starts_with("GET /wait host="), "{}", answer.body());
+        }));
+    }
+    for stop in edge.stop.drain(..) {
+        stop.send(()).unwrap();
+    }
+    edge.leave.add_permits(2);
+    for task in edge.tasks.drain(..) {
+        soon(task).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_answered_within_the_grace_is_cut() {
+    let grace = Duration::from_millis(20);
+    let mut edge = Running::with(Limits { grace, ..Limits::default() }).await;
+    let mut stream = edge.tunnel(LOGIN).await;
+    stream.write_all(plain("GET /wait", LOGIN).as_bytes()).await.unwrap();
+    soon(edge.arrived.acquire()).await.unwrap().forget();
+    for stop in edge.stop.drain(..) {
+        stop.send(()).unwrap();
+    }
+    for task in edge.tasks.drain(..) {
+        soon(task).await.unwrap();
+    }
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn over_http_1_1_a_client_that_goes_away_does_not_stop_the_handler() {
+    let edge = Running::start().await;
+    let mut stream = edge.tunnel(LOGIN).await;
+    stream.write_all(plain("GET /wait", LOGIN).as_bytes()).await.unwrap();
+    soon(edge.arrived.acquire()).await.unwrap().forget();
+    drop(stream);
+    edge.leave.add_permits(1);
+    // The handler takes its leave only if it is still there.
+    soon(async {
+        while edge.leave.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

@@ -83,6 +83,11 @@ impl TlsHosts {
         self.ca.ca_pem()
     }
 
+    /// Whether clients will accept a certificate for `host`: see [`TlsCa::permits`].
+    pub fn permits(&self, host: &str) -> bool {
+        self.ca.permits(host)
+    }
+
     /// The settings for `host`: a DNS name in lower case without a trailing dot, or an IP address.
     /// `asks_client_certificate`: offer the client to show one; it need not.
     ///
