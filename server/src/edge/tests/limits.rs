@@ -164,7 +164,8 @@ async fn a_tls_hello_that_dawdles_is_closed() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end_wherever_it_stands() {
-    let edge = Running::with(Limits { idle_time: SHORT, ..Limits::default() }).await;
+    let idle_time = Duration::from_millis(300);
+    let edge = Running::with(Limits { idle_time, ..Limits::default() }).await;
     let mut silent = TcpStream::connect(edge.proxy).await.unwrap();
     let mut tunnel = edge.tunnel(LOGIN).await;
     let mut tls = TcpStream::connect(edge.https).await.unwrap();
