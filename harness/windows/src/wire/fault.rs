@@ -135,9 +135,10 @@ pub(crate) fn classify(error: &reqwest::Error) -> (FaultKind, String) {
         cause = inner.source();
     }
     let kind = match tls {
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            FaultKind::UntrustedAuthority
-        }
+        // A signature that does not fit comes from another authority of the same name.
+        Some(rustls::Error::InvalidCertificate(
+            rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature,
+        )) => FaultKind::UntrustedAuthority,
         Some(_) => FaultKind::SecureFailure,
         None if error.is_timeout() => FaultKind::Timeout,
         None if error.is_connect() => FaultKind::CannotConnect,

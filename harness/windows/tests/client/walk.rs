@@ -1,10 +1,8 @@
 //! The client's walk through good answers: join, status, token, renewal, leave, work accounts, sign-in, wipe, snapshot.
 
-mod common;
-
 use std::sync::atomic::Ordering;
 
-use common::{PRT, START_MS, Stage, Step, machine, prt_request, refusal};
+use crate::double::{PRT, START_MS, Stage, Step, machine, prt_request, refusal};
 use linarite_windows::{Flow, Join, Machine, MachineSpec, Os, Register, TokenRequest};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -23,7 +21,7 @@ async fn a_join_asks_in_the_order_of_windows_and_ends_with_a_primary_refresh_tok
         ("DeviceId", "00000000-0000-4000-8000-000000000001"),
         ("DeviceAuthStatus", "SUCCESS"),
         ("TenantName", "Contoso"),
-        ("TenantId", common::TENANT),
+        ("TenantId", crate::double::TENANT),
         ("WorkplaceJoined", "NO"),
         ("AzureAdPrtUpdateTime", "2026-03-02 09:00:00.000 UTC"),
         ("AzureAdPrtExpiryTime", "2026-03-16 09:00:00.000 UTC"),
@@ -38,7 +36,8 @@ async fn the_join_request_is_what_windows_sends() {
     let stage = Stage::new().await;
     stage.joined().await;
     let requests = stage.server.received_requests().await.unwrap();
-    let device = requests.iter().find(|request| common::step_of(request) == Step::Device).unwrap();
+    let device =
+        requests.iter().find(|request| crate::double::step_of(request) == Step::Device).unwrap();
     assert!(device.url.as_str().ends_with("/EnrollmentServer/device/?api-version=2.0"));
     let body: serde_json::Value = serde_json::from_slice(&device.body).unwrap();
     assert_eq!(body["JoinType"], 0);
@@ -186,7 +185,7 @@ async fn leaving_clears_the_machine_even_when_the_service_refuses_or_is_out_of_r
         .await
         .unwrap()
         .iter()
-        .filter(|request| common::step_of(request) == Step::Delete)
+        .filter(|request| crate::double::step_of(request) == Step::Delete)
         .map(|request| request.url.path().to_owned())
         .collect();
     assert_eq!(deletes.len(), 1, "nothing is sent offline");
@@ -356,9 +355,35 @@ async fn the_plain_flows_keep_their_refresh_token() {
         .iter()
         .map(|request| String::from_utf8_lossy(&request.body).into_owned())
         .collect();
-    assert_eq!(common::field(&bodies[0], "password").as_deref(), Some("p w&"));
-    assert_eq!(common::field(&bodies[1], "refresh_token").as_deref(), Some("rt-plain"));
+    assert_eq!(crate::double::field(&bodies[0], "password").as_deref(), Some("p w&"));
+    assert_eq!(crate::double::field(&bodies[1], "refresh_token").as_deref(), Some("rt-plain"));
     assert!(requests[0].url.path().ends_with("/organizations/oauth2/v2.0/token"));
+}
+
+#[tokio::test]
+async fn a_browser_comes_back_with_a_code_by_cookie_and_by_form() {
+    let stage = Stage::new().await;
+    let mut joined = stage.joined().await;
+    let mut request = TokenRequest {
+        flow: Flow::AuthCode,
+        upn: Some("alice@contoso.test".to_owned()),
+        password: Some("Correct-Horse-1".to_owned()),
+        ..prt_request("https://files.contoso.test")
+    };
+    let outcome = joined.token(&stage.wire, &request).await;
+    assert_eq!(outcome.exit, 0, "{}", outcome.output);
+    let mut plain = machine("pc2", "PC-2");
+    let outcome = plain.token(&stage.wire, &request).await;
+    assert_eq!(outcome.exit, 0, "{}", outcome.output);
+    let last = stage.server.received_requests().await.unwrap().pop().unwrap();
+    let body = String::from_utf8(last.body).unwrap();
+    assert_eq!(crate::double::field(&body, "code").as_deref(), Some("code-1"));
+    assert_eq!(crate::double::field(&body, "code_verifier").unwrap().len(), 43);
+    request.password = Some("wrong".to_owned());
+    let outcome = plain.token(&stage.wire, &request).await;
+    let error = outcome.error.unwrap();
+    assert_eq!(error.aadsts, Some(50126));
+    assert_eq!(error.message, "AADSTS50126: wrong user or password");
 }
 
 #[tokio::test]
@@ -389,7 +414,7 @@ async fn what_is_not_emulated_says_so_by_name() {
     assert!(outcome.output.contains("not emulated: hybrid join"), "{}", outcome.output);
     assert_eq!(domain.dsreg(&stage.wire, None)["DomainName"], "CONTOSO");
     let realm = serde_json::json!({ "account_type": "Federated", "domain_name": "fabrikam.test" });
-    stage.replace(Step::Realm, common::json_answer(200, &realm));
+    stage.replace(Step::Realm, crate::double::json_answer(200, &realm));
     let outcome = stage.join(&mut machine("pc1", "PC-1")).await;
     assert!(outcome.output.contains("not emulated: federated sign-in"), "{}", outcome.output);
 }

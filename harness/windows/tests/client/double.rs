@@ -1,7 +1,6 @@
 //! A stand-in for the services on plain HTTP, made of canned answers and a little cryptography, so that the client can be
 //! driven through every good and bad answer. It is not the server under test and shares no code with it or with the
 //! client: certificates come from rcgen, keys are read from the blob on the wire.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of this")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,12 +21,12 @@ use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-pub const START_MS: i64 = 1_772_442_000_000; // 2026-03-02T09:00:00Z
-pub const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
-pub const SESSION_KEY: [u8; 32] = [0x5a; 32];
-pub const PRT: &str = "1.AXXX.prt-of-alice";
+pub(crate) const START_MS: i64 = 1_772_442_000_000; // 2026-03-02T09:00:00Z
+pub(crate) const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
+pub(crate) const SESSION_KEY: [u8; 32] = [0x5a; 32];
+pub(crate) const PRT: &str = "1.AXXX.prt-of-alice";
 
-pub struct TestClock(pub AtomicI64);
+pub(crate) struct TestClock(pub(crate) AtomicI64);
 impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
@@ -36,7 +35,7 @@ impl Clock for TestClock {
 
 /// A counter per stream, hashed: repeatable and without another stream's influence.
 #[derive(Default)]
-pub struct TestChance(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct TestChance(Mutex<BTreeMap<String, u64>>);
 impl Chance for TestChance {
     fn fill(&self, stream: &str, out: &mut [u8]) {
         let mut counters = self.0.lock().unwrap();
@@ -52,7 +51,7 @@ impl Chance for TestChance {
 
 /// The steps of the walk, by which an answer can be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub(crate) enum Step {
     Discover,
     Realm,
     Token,
@@ -67,20 +66,20 @@ pub enum Step {
 }
 
 #[derive(Default)]
-pub struct Double {
-    pub replaced: BTreeMap<Step, ResponseTemplate>,
+pub(crate) struct Double {
+    pub(crate) replaced: BTreeMap<Step, ResponseTemplate>,
     /// JSON merged over the certificate answer, or a certificate for another key.
-    pub wrong_key: bool,
-    pub wrong_subject: Option<String>,
+    pub(crate) wrong_key: bool,
+    pub(crate) wrong_subject: Option<String>,
     /// Whether to seal replies with CBC in place of GCM.
-    pub cbc: bool,
+    pub(crate) cbc: bool,
     transport: Option<Vec<u8>>,
     devices: u64,
 }
 
-pub struct Shared(pub Arc<Mutex<Double>>);
+pub(crate) struct Shared(pub(crate) Arc<Mutex<Double>>);
 
-pub fn step_of(request: &Request) -> Step {
+pub(crate) fn step_of(request: &Request) -> Step {
     let path = request.url.path().to_lowercase();
     let body = String::from_utf8_lossy(&request.body).into_owned();
     match request.method.as_str() {
@@ -112,7 +111,7 @@ pub fn step_of(request: &Request) -> Step {
     }
 }
 
-pub fn field(body: &str, name: &str) -> Option<String> {
+pub(crate) fn field(body: &str, name: &str) -> Option<String> {
     body.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=')?;
         let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
@@ -120,11 +119,11 @@ pub fn field(body: &str, name: &str) -> Option<String> {
     })
 }
 
-pub fn json_answer(status: u16, body: &Value) -> ResponseTemplate {
+pub(crate) fn json_answer(status: u16, body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_raw(body.to_string(), "application/json")
 }
 
-pub fn refusal(code: u32) -> ResponseTemplate {
+pub(crate) fn refusal(code: u32) -> ResponseTemplate {
     json_answer(
         400,
         &json!({
@@ -134,7 +133,7 @@ pub fn refusal(code: u32) -> ResponseTemplate {
     )
 }
 
-pub fn jwt(claims: &Value) -> String {
+pub(crate) fn jwt(claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.c2ln", part(&json!({ "alg": "RS256" })), part(claims))
 }
@@ -278,6 +277,36 @@ fn seal_cbc(reply: &Value) -> String {
     format!("{}..{}.{}.AA", sealed_header(), part(&[4; 16]), part(&text))
 }
 
+/// A sign-in in a browser: the cookie is enough; else a form whose hidden field carries where to go back.
+fn authorize(request: &Request, form: &str) -> ResponseTemplate {
+    let query = request.url.query().unwrap_or_default();
+    let back = |query: &str| {
+        let (to, state) = (field(query, "redirect_uri").unwrap(), field(query, "state").unwrap());
+        ResponseTemplate::new(302)
+            .insert_header("location", format!("{to}?code=code-1&state={state}&session_state=x"))
+    };
+    let cookie = request.headers.get("cookie").map(|cookie| cookie.to_str().unwrap().to_owned());
+    if let Some(jwt) = cookie.and_then(|cookie| {
+        cookie.split_once("x-ms-RefreshTokenCredential=").map(|(_, jwt)| jwt.to_owned())
+    }) {
+        check_session_signature(jwt.split(';').next().unwrap());
+        return back(query);
+    }
+    if request.method.as_str() == "GET" {
+        let query = query.replace('&', "&amp;");
+        let page = format!(
+            r#"<form method="post" action="/login.microsoftonline.com/common/signin?x=1">
+            <input type="hidden" name="ctx" value="{query}"><input name="login"><input type="password" name="passwd"></form>"#
+        );
+        return ResponseTemplate::new(200).set_body_raw(page, "text/html");
+    }
+    if field(form, "passwd").as_deref() == Some("Correct-Horse-1") {
+        return back(&field(form, "ctx").unwrap());
+    }
+    let page = "<p>AADSTS50126: wrong user or password</p><form><input type=password></form>";
+    ResponseTemplate::new(200).set_body_raw(page, "text/html")
+}
+
 impl Respond for Shared {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let mut double = self.0.lock().unwrap();
@@ -300,21 +329,22 @@ impl Respond for Shared {
             Step::Use => double.sealed(&form, false),
             Step::Renew => double.sealed(&form, true),
             Step::Delete => ResponseTemplate::new(200),
-            Step::Authorize | Step::Other => ResponseTemplate::new(404),
+            Step::Authorize => authorize(request, &form),
+            Step::Other => ResponseTemplate::new(404),
         }
     }
 }
 
 /// Everything that one test needs.
-pub struct Stage {
-    pub server: MockServer,
-    pub double: Arc<Mutex<Double>>,
-    pub clock: Arc<TestClock>,
-    pub wire: Wire,
+pub(crate) struct Stage {
+    pub(crate) server: MockServer,
+    pub(crate) double: Arc<Mutex<Double>>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) wire: Wire,
 }
 
 impl Stage {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = MockServer::start().await;
         let double = Arc::new(Mutex::new(Double::default()));
         Mock::given(any()).respond_with(Shared(Arc::clone(&double))).mount(&server).await;
@@ -323,26 +353,26 @@ impl Stage {
         Self { server, double, clock, wire }
     }
 
-    pub fn replace(&self, step: Step, answer: ResponseTemplate) {
+    pub(crate) fn replace(&self, step: Step, answer: ResponseTemplate) {
         self.double.lock().unwrap().replaced.insert(step, answer);
     }
 
-    pub fn restore(&self, step: Step) {
+    pub(crate) fn restore(&self, step: Step) {
         self.double.lock().unwrap().replaced.remove(&step);
     }
 
-    pub async fn steps(&self) -> Vec<Step> {
+    pub(crate) async fn steps(&self) -> Vec<Step> {
         self.server.received_requests().await.unwrap().iter().map(step_of).collect()
     }
 
-    pub async fn joined(&self) -> Machine {
+    pub(crate) async fn joined(&self) -> Machine {
         let mut machine = machine("pc1", "PC-1");
         let outcome = self.join(&mut machine).await;
         assert_eq!(outcome.exit, 0, "{}", outcome.output);
         machine
     }
 
-    pub async fn join(&self, machine: &mut Machine) -> Outcome {
+    pub(crate) async fn join(&self, machine: &mut Machine) -> Outcome {
         let request = Join {
             upn: "alice@contoso.test".to_owned(),
             password: "Correct-Horse-1".to_owned(),
@@ -352,7 +382,7 @@ impl Stage {
     }
 }
 
-pub fn wire(base: &str, clock: &Arc<TestClock>, change: impl FnOnce(&mut WireSpec)) -> Wire {
+pub(crate) fn wire(base: &str, clock: &Arc<TestClock>, change: impl FnOnce(&mut WireSpec)) -> Wire {
     let mut spec = WireSpec {
         login: format!("{base}/login.microsoftonline.com"),
         registration: format!("{base}/enterpriseregistration.windows.net"),
@@ -362,7 +392,7 @@ pub fn wire(base: &str, clock: &Arc<TestClock>, change: impl FnOnce(&mut WireSpe
     Wire::new(spec, Arc::<TestClock>::clone(clock), Arc::new(TestChance::default())).unwrap()
 }
 
-pub fn machine(key: &str, name: &str) -> Machine {
+pub(crate) fn machine(key: &str, name: &str) -> Machine {
     Machine::new(MachineSpec {
         key: key.to_owned(),
         name: name.to_owned(),
@@ -370,7 +400,7 @@ pub fn machine(key: &str, name: &str) -> Machine {
     })
 }
 
-pub fn prt_request(resource: &str) -> TokenRequest {
+pub(crate) fn prt_request(resource: &str) -> TokenRequest {
     TokenRequest {
         client: "office".to_owned(),
         resource: Some(resource.to_owned()),

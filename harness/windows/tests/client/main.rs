@@ -1,0 +1,11 @@
+//! The emulated Windows client against a stand-in for the services: good answers, bad answers, and the real way out
+//! through a proxy with TLS.
+
+#[cfg(test)]
+mod bad_answers;
+#[cfg(test)]
+mod double;
+#[cfg(test)]
+mod tunnel;
+#[cfg(test)]
+mod walk;
