@@ -109,8 +109,11 @@ impl PoolKey {
     /// Undoes RSA-OAEP with SHA-1 and MGF1-SHA-1, no label.
     pub(crate) fn unwrap(self, ciphertext: &[u8]) -> Result<Vec<u8>, KeyTrouble> {
         let unusable = |_| KeyTrouble::Unusable(self.0);
-        let key = PrivateDecryptingKey::from_pkcs8(&self.pkcs8()?)
-            .map_err(|_| KeyTrouble::Unusable(self.0))?;
+        let key = match PrivateDecryptingKey::from_pkcs8(self.file()?) {
+            Ok(key) => key,
+            Err(_) => PrivateDecryptingKey::from_pkcs8(&self.pkcs8()?)
+                .map_err(|_| KeyTrouble::Unusable(self.0))?,
+        };
         let key = OaepPrivateDecryptingKey::new(key).map_err(unusable)?;
         let mut room = vec![0; key.min_output_size()];
         let plain = key

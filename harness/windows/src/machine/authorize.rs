@@ -19,6 +19,9 @@ use crate::wire::{Answer, Ask, Line, Speaker, form};
 
 const NATIVE_CLIENT: &str = "https://login.microsoftonline.com/common/oauth2/nativeclient";
 
+/// How the browser calls itself.
+const BROWSER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Edg/131.0.0.0";
+
 /// Pages after which the browser gives up.
 const MOST_PAGES: usize = 8;
 
@@ -90,6 +93,7 @@ async fn browse(
             None => Ask::get(url.clone()),
             Some(fields) => Ask::encoded_form(url.clone(), fields),
         };
+        let ask = ask.header("user-agent", BROWSER).header("accept", "text/html");
         let ask = if cookies.is_empty() { ask } else { ask.header("cookie", cookies.join("; ")) };
         let answer = line.send(ask).await.map_err(|fault| fault.into_failure(Speaker::Tokens))?;
         for cookie in &answer.cookies {

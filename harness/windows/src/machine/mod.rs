@@ -163,6 +163,16 @@ impl Machine {
         Self { spec, online, memory }
     }
 
+    /// How it was described.
+    pub fn spec(&self) -> &MachineSpec {
+        &self.spec
+    }
+
+    /// The Windows user whose session is on the screen, in lower case.
+    pub fn current_user(&self) -> Option<&str> {
+        self.memory.current.as_deref()
+    }
+
     /// Its key in the scenario.
     pub fn key(&self) -> &str {
         &self.spec.key

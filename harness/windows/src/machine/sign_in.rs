@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Machine;
 use super::enrol::{domain_of, managed_realm};
-use super::prt::logon_status;
+use super::prt::{diagnostics, logon_status};
 use super::state::CachedLogon;
 use crate::hresult;
 use crate::outcome::{Failure, Outcome};
@@ -44,8 +44,7 @@ impl Machine {
         if self.memory.device.is_none() {
             return self.local_sign_in(windows_user, upn);
         }
-        let known = self.owner_of(upn).filter(|_| windows_user.is_none());
-        let key = known.unwrap_or_else(|| windows_user.unwrap_or(upn).to_lowercase());
+        let key = windows_user.map_or_else(|| self.session_of(upn), str::to_lowercase);
         let line = self.line(wire);
         match self.cloud_logon(&line, &key, upn, password).await {
             Ok(()) => {
@@ -75,9 +74,25 @@ impl Machine {
         upn: &str,
         password: &str,
     ) -> Result<(), Failure> {
-        domain_of(upn)?;
-        managed_realm(line, upn, Speaker::Tokens).await?;
+        let realm = match domain_of(upn) {
+            Ok(_) => managed_realm(line, upn, Speaker::Tokens).await,
+            Err(failure) => Err(failure),
+        };
+        if let (Err(failure), Some(device)) = (&realm, &self.memory.device) {
+            let shown = diagnostics(failure, false, upn, line, device);
+            self.profile(key).diagnostics = Some(shown);
+        }
+        realm?;
         self.logon_with_password(line, key, upn, password).await
+    }
+
+    /// The Windows user who signs in with the account `upn`: the one who did before, else a new one named after it.
+    fn session_of(&self, upn: &str) -> String {
+        let mut profiles = self.memory.profiles.iter();
+        let known = profiles.find(|(_, profile)| {
+            profile.cached.as_ref().is_some_and(|cached| cached.upn.eq_ignore_ascii_case(upn))
+        });
+        known.map_or_else(|| upn.to_lowercase(), |(key, _)| key.clone())
     }
 
     fn opens_from_cache(&self, key: &str, upn: &str, password: &str) -> bool {

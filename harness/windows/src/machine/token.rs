@@ -29,6 +29,18 @@ pub enum Flow {
     AuthCode,
 }
 
+impl Flow {
+    /// The name in scenario files: `auth-code`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Prt => "prt",
+            Self::Password => "password",
+            Self::RefreshToken => "refresh-token",
+            Self::AuthCode => "auth-code",
+        }
+    }
+}
+
 /// A request for an app token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenRequest {
@@ -104,8 +116,8 @@ impl TokenRequest {
 
     fn needed<'v>(&self, value: Option<&'v str>, what: &str) -> Result<&'v str, Failure> {
         value.ok_or_else(|| {
-            let flow = self.flow;
-            Failure::new(hresult::INVALID_ARGUMENT, format!("the flow {flow:?} needs {what}"))
+            let message = format!("the flow {} needs {what}", self.flow.key());
+            Failure::new(hresult::INVALID_ARGUMENT, message)
         })
     }
 }

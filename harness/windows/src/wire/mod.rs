@@ -22,6 +22,9 @@ pub(crate) use self::fault::{Fault, FaultKind, Speaker};
 use crate::keys::{KeyBoard, PoolKey};
 use crate::surroundings::{Chance, Clock, guid};
 
+/// How the Windows sign-in calls itself; the registration client and the browser have names of their own.
+const LOGON_AGENT: &str = "Windows-AzureAD-Authentication-Provider/1.0";
+
 /// Everything but the unreserved characters of RFC 3986.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -124,6 +127,7 @@ impl Wire {
 fn client(spec: &WireSpec, identity: Option<(&[u8], PoolKey)>) -> Result<Client, WireError> {
     let mut builder = Client::builder()
         .no_proxy()
+        .user_agent(LOGON_AGENT)
         .tls_backend_preconfigured(tls::config(spec.ca_pem.as_deref(), identity)?)
         .http1_only()
         .redirect(redirect::Policy::none())

@@ -32,6 +32,28 @@ async fn a_join_asks_in_the_order_of_windows_and_ends_with_a_primary_refresh_tok
 }
 
 #[tokio::test]
+async fn the_status_of_a_joined_machine_prints_in_the_documented_layout() {
+    let stage = Stage::new().await;
+    let mut machine = stage.joined().await;
+    let outcome = machine.dsregcmd(&stage.wire, "/status", true, None).await;
+    let fields = machine.dsreg(&stage.wire, None);
+    let printed = outcome
+        .output
+        .replace(&fields["Thumbprint"], "THUMBPRINT")
+        .replace(&fields["KeyContainerId"], "CONTAINER")
+        .replace(&stage.server.uri(), "BASE");
+    assert_eq!(outcome.exit, 0);
+    pretty_eq(&printed, include_str!("status-joined.txt"));
+}
+
+fn pretty_eq(printed: &str, expected: &str) {
+    for (number, (printed, expected)) in printed.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(printed, expected, "line {}", number + 1);
+    }
+    assert_eq!(printed.len(), expected.len());
+}
+
+#[tokio::test]
 async fn the_join_request_is_what_windows_sends() {
     let stage = Stage::new().await;
     stage.joined().await;
@@ -278,6 +300,8 @@ async fn a_known_password_opens_the_desktop_when_the_cloud_does_not() {
     machine.online = false;
     let outcome = machine.sign_in(&stage.wire, None, alice, "Correct-Horse-1").await;
     assert_eq!(outcome.exit, 0);
+    let fields = machine.dsreg(&stage.wire, None);
+    assert_eq!((fields["HTTP Error"].as_str(), fields["HTTP status"].as_str()), ("0x2ee7", "0"));
     let outcome = machine.sign_in(&stage.wire, None, bob, "Correct-Horse-2").await;
     assert_eq!((outcome.hresult, outcome.error.unwrap().winhttp), (Some(0xc000_006d), Some(12007)));
     machine.online = true;
@@ -384,6 +408,22 @@ async fn a_browser_comes_back_with_a_code_by_cookie_and_by_form() {
     let error = outcome.error.unwrap();
     assert_eq!(error.aadsts, Some(50126));
     assert_eq!(error.message, "AADSTS50126: wrong user or password");
+}
+
+#[tokio::test]
+async fn every_act_can_run_on_another_thread() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let stage = Stage::new().await;
+    let (wire, mut machine) = (stage.wire.clone(), machine("pc1", "PC-1"));
+    sendable(machine.join(&wire, &Join::default())).await;
+    sendable(machine.register(&wire, &Register::default())).await;
+    sendable(machine.token(&wire, &prt_request("x"))).await;
+    sendable(machine.sign_in(&wire, None, "", "")).await;
+    sendable(machine.remove_account(&wire, None, None)).await;
+    sendable(machine.dsregcmd(&wire, "/leave", true, None)).await;
+    sendable(machine.leave(&wire)).await;
 }
 
 #[tokio::test]
