@@ -1,0 +1,4 @@
+//! The harness of linarite.
+
+pub mod expect;
+pub mod scenario;

@@ -1,0 +1,419 @@
+//! Lints of steps, in their order: what a step may refer to depends on the steps before it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::scenario::capture::CaptureSource;
+use crate::scenario::expr::Template;
+use crate::scenario::finding::{Finding, Span};
+use crate::scenario::model::{ACTIONS, Step};
+use crate::scenario::node::{Kind, Node};
+use crate::scenario::project::{Project, did_you_mean};
+use crate::scenario::suggest;
+use crate::scenario::world::World;
+
+use super::names::Names;
+use super::{later, matchers};
+
+/// Resources that tokens can be asked for besides the apps of the world, URIs and GUIDs.
+const RESOURCES: [&str; 6] = ["graph", "aadgraph", "drs", "management", "office", "intune"];
+
+/// Actions that change something each time they run.
+const NOT_IDEMPOTENT: [&str; 7] =
+    ["join", "add_account", "remove_account", "leave", "wipe", "admin", "run"];
+
+pub(super) fn scenario(
+    node: &Node,
+    world: Option<&World>,
+    actions: &BTreeMap<PathBuf, Node>,
+    project: &Project<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut names = Names::new(world);
+    if let Some(table) = node.get("table").or_else(|| node.get("matrix")) {
+        names.set_table(table);
+    }
+    for (key, _) in node.get("vars").map_or(&[][..], Node::entries) {
+        names.add_var(&key.text, &key.at, findings);
+    }
+    for key in ["title", "vars", "world", "files", "timeout"] {
+        if let Some(part) = node.get(key) {
+            part.each_text(&mut |text, at| names.check(text, at, findings));
+        }
+    }
+    let mut walk = Walk { names, world, actions, project, ids: BTreeMap::new(), findings };
+    let parts: Vec<&Node> = ["steps", "always"].iter().filter_map(|key| node.get(key)).collect();
+    for steps in &parts {
+        walk.announce(steps);
+    }
+    for steps in &parts {
+        walk.steps(steps, None);
+    }
+    if let Some(lab) = node.get("lab") {
+        // Labs are not emulated yet, but what they use is used.
+        let mut unsaid = Vec::new();
+        lab.each_text(&mut |text, at| walk.names.check(text, at, &mut unsaid));
+    }
+    walk.names.report_unused(walk.findings);
+}
+
+pub(super) fn action_file(
+    node: &Node,
+    world: Option<&World>,
+    actions: &BTreeMap<PathBuf, Node>,
+    project: &Project<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut names = Names::new(world);
+    for (name, at, _) in params(node) {
+        names.add_var(name, at, findings);
+    }
+    let mut walk = Walk { names, world, actions, project, ids: BTreeMap::new(), findings };
+    if let Some(steps) = node.get("steps") {
+        walk.announce(steps);
+        walk.steps(steps, None);
+    }
+    for name in node.get("returns").map_or(&[][..], Node::elements) {
+        if let Some(text) = name.text().filter(|text| !walk.names.use_capture(text)) {
+            let title = format!("no step captures `{text}`");
+            walk.findings.push(Finding::error("scn::undefined", name.at.clone(), title));
+        }
+    }
+    walk.names.report_unused(walk.findings);
+}
+
+/// The parameters of an action file: name, place, and whether it may be left out.
+fn params(node: &Node) -> Vec<(&str, &Span, bool)> {
+    let Some(params) = node.get("params") else { return Vec::new() };
+    let listed = params.elements().iter().filter_map(|p| Some((p.text()?, &p.at, false)));
+    let mapped = params.entries().iter().map(|(k, v)| (k.text.as_str(), &k.at, !v.is_null()));
+    listed.chain(mapped).collect()
+}
+
+struct Walk<'a, 'f> {
+    names: Names,
+    world: Option<&'a World>,
+    actions: &'a BTreeMap<PathBuf, Node>,
+    project: &'a Project<'a>,
+    /// Ids of steps: where, and whether the walk has come by.
+    ids: BTreeMap<&'a str, (&'a Span, bool)>,
+    findings: &'f mut Vec<Finding>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn push(&mut self, code: &'static str, at: &Span, title: impl Into<String>) -> &mut Finding {
+        self.findings.push(Finding::error(code, at.clone(), title));
+        let last = self.findings.len() - 1;
+        #[expect(clippy::indexing_slicing, reason = "the element was pushed a line above")]
+        &mut self.findings[last]
+    }
+
+    /// Notes ids and captures before the walk, to tell "later" from "never".
+    fn announce(&mut self, steps: &'a Node) {
+        self.names.announce(steps);
+        for step in steps.elements() {
+            if let Some((text, at)) = step.get("id").and_then(|id| Some((id.text()?, &id.at))) {
+                match self.ids.get(text) {
+                    Some((first, _)) => {
+                        let first = (*first).clone();
+                        let title = format!("two steps are called `{text}`");
+                        self.push("scn::duplicate-id", at, title).also =
+                            Some((first, "first here".to_owned()));
+                    }
+                    None => drop(self.ids.insert(text, (at, false))),
+                }
+            }
+            if let Some(inner) = step.get("sequence") {
+                self.announce(inner);
+            }
+        }
+    }
+
+    fn steps(&mut self, steps: &'a Node, machine: Option<&'a str>) {
+        for step in steps.elements() {
+            if matches!(step.kind, Kind::Map(_)) {
+                self.step(step, machine);
+            }
+        }
+    }
+
+    fn step(&mut self, step: &'a Node, machine: Option<&'a str>) {
+        self.one_action(step);
+        later::step(step, self.findings);
+        if let Some(items) = step.get("for_each") {
+            self.texts(items);
+            self.names.enter_each(items);
+        }
+        let machine = literal(step.get("machine")).map(|(name, _)| name).or(machine);
+        self.context(step, machine);
+        let mut since = Vec::new();
+        for (key, value) in step.entries() {
+            match key.text.as_str() {
+                "id" | "for_each" | "sequence" | "capture" => {}
+                "repeat" => since.extend(value.text().map(|text| (text, &value.at))),
+                "run" => {
+                    // References are not replaced in scripts: `$(...)` is the shell's there.
+                    let others = value.entries().iter().filter(|(key, _)| key.text != "sh");
+                    others.for_each(|(_, value)| self.texts(value));
+                    self.run(value);
+                }
+                "expect" | "check" => {
+                    self.texts(value);
+                    matchers::expectations(value, &mut since, self.findings);
+                }
+                _ => self.texts(value),
+            }
+        }
+        for (id, at) in since {
+            self.step_id(id, at);
+        }
+        self.action(step);
+        if let Some((id, _)) = literal(step.get("id"))
+            && let Some(entry) = self.ids.get_mut(id)
+        {
+            entry.1 = true;
+        }
+        if let Some(inner) = step.get("sequence") {
+            self.steps(inner, machine);
+        }
+        if let Some(named) = step.get("use") {
+            self.use_file(named);
+        }
+        self.captures(step);
+        if step.get("for_each").is_some() {
+            self.names.leave_each();
+        }
+    }
+
+    fn texts(&mut self, node: &Node) {
+        node.each_text(&mut |text, at| self.names.check(text, at, self.findings));
+    }
+
+    fn one_action(&mut self, step: &Node) {
+        let mut actions =
+            step.entries().iter().filter(|(key, _)| ACTIONS.contains(&key.text.as_str()));
+        let Some((first, _)) = actions.next() else {
+            // An action written wrongly is reported as an unknown key.
+            if step.entries().iter().all(|(key, _)| Step::KEYS.contains(&key.text.as_str())) {
+                self.push("scn::one-action", &step.at, "this step has no action").help = Some(
+                    "a step has exactly one action, such as join, token, http, run, admin, clock \
+                     or check"
+                        .to_owned(),
+                );
+            }
+            return;
+        };
+        for (key, _) in actions {
+            let title = format!("`{}` is a second action in this step", key.text);
+            let finding = self.push("scn::one-action", &key.at, title);
+            finding.help = Some("a step has exactly one action: make two steps".to_owned());
+            finding.also = Some((first.at.clone(), "the first action".to_owned()));
+        }
+    }
+
+    fn context(&mut self, step: &Node, machine: Option<&str>) {
+        self.of_world("machines", "machine", step.get("machine"));
+        self.of_world("users", "user", step.get("user"));
+        for key in ["expect", "check"] {
+            let Some(expect) = step.get(key) else { continue };
+            for part in expect.elements().iter().chain(std::iter::once(expect)) {
+                self.of_world("machines", "machine", part.get("machine"));
+            }
+        }
+        let Some((name, at)) = literal(step.get("windows_user")) else { return };
+        let Some(world) = self.world else { return };
+        let users = machine
+            .and_then(|machine| world.machines.get(machine))
+            .and_then(|machine| machine.windows_users.as_ref());
+        let Some(users) = users else { return };
+        let users: Option<Vec<&String>> = users.iter().map(|user| user.literal()).collect();
+        let Some(users) = users.filter(|users| !users.iter().any(|user| *user == name)) else {
+            return;
+        };
+        let machine = machine.unwrap_or_default();
+        self.push("scn::unknown-user", at, format!("`{machine}` has no Windows user `{name}`"))
+            .help = did_you_mean(name, users.iter().map(|user| user.as_str()));
+    }
+
+    /// Checks that a plain id is one of those under a key of the world.
+    fn of_world(&mut self, key: &str, kind: &str, node: Option<&Node>) {
+        let (Some(world), Some((name, at))) = (self.world, literal(node)) else { return };
+        if world.ids(key).any(|id| id == name) {
+            return;
+        }
+        let users = world.node.get("users").map_or(&[][..], Node::entries);
+        let by_upn = users
+            .iter()
+            .find(|(_, user)| user.get("upn").and_then(Node::text) == Some(name))
+            .filter(|_| key == "users")
+            .map(|(id, _)| format!("users stand here by their id: `{}`", id.text));
+        let ids: Vec<&str> = world.ids(key).collect();
+        let help = by_upn.or_else(|| did_you_mean(name, ids.iter().copied()));
+        let code = match kind {
+            "machine" => "scn::unknown-machine",
+            "user" => "scn::unknown-user",
+            _ => "scn::unknown-app",
+        };
+        let title = format!("no {kind} is called `{name}`");
+        let finding = self.push(code, at, title);
+        finding.label = Some(format!("unknown {kind}"));
+        finding.help = help;
+    }
+
+    fn step_id(&mut self, id: &str, at: &Span) {
+        if ["step", "start"].contains(&id) || Template::is_needed(id) {
+            return;
+        }
+        match self.ids.get(id).copied() {
+            Some((_, true)) => {}
+            Some((place, false)) => {
+                let place = (place.clone(), "it is this step".to_owned());
+                self.push("scn::unknown-step", at, format!("the step `{id}` has not run before"))
+                    .also = Some(place);
+            }
+            None => {
+                let help = did_you_mean(id, self.ids.keys().copied());
+                self.push("scn::unknown-step", at, format!("no step has the id `{id}`")).help =
+                    help;
+            }
+        }
+    }
+
+    fn action(&mut self, step: &Node) {
+        let eventually = step.entries().iter().find(|(key, _)| key.text == "eventually");
+        let action = step.entries().iter().find(|(k, _)| NOT_IDEMPOTENT.contains(&k.text.as_str()));
+        if let (Some((key, _)), Some((action, _))) = (eventually, action) {
+            let title = format!("`eventually` repeats `{}`, which changes something", action.text);
+            self.findings.push(
+                Finding::warning("scn::repeated-action", key.at.clone(), title)
+                    .help("do it once, and put `eventually` on a step that only looks"),
+            );
+        }
+        if let Some((name, at)) = literal(step.get("token").and_then(|token| token.get("resource")))
+            && !RESOURCES.contains(&name)
+            && !name.contains("://")
+            && !is_guid(name)
+            && let Some(world) = self.world
+            && !world.ids("apps").any(|id| id == name)
+        {
+            let known: Vec<&str> = world.ids("apps").chain(RESOURCES).collect();
+            let help = suggest::help(name, known.iter().copied());
+            self.push("scn::unknown-app", at, format!("no app is called `{name}`")).help = help;
+        }
+        if let Some(http) = step.get("http") {
+            self.of_world("machines", "machine", http.get("from"));
+            self.exactly_one(
+                http,
+                &["get", "post", "put", "patch", "delete", "head", "options"],
+                "a request has exactly one method",
+            );
+        }
+        if let Some(clock) = step.get("clock") {
+            self.exactly_one(clock, &["advance", "set", "mode"], "`clock` takes one of");
+        }
+        if let Some(admin) = step.get("admin") {
+            let operations: Vec<&str> = crate::scenario::model::AdminAction::KEYS.to_vec();
+            self.exactly_one(admin, &operations, "`admin` does exactly one thing");
+            for key in ["disable_user", "enable_user", "delete_user"] {
+                if literal(admin.get(key)).is_some_and(|(n, _)| !n.contains('@') && !is_guid(n)) {
+                    self.of_world("users", "user", admin.get(key));
+                }
+            }
+        }
+    }
+
+    fn exactly_one(&mut self, node: &Node, keys: &[&str], rule: &str) {
+        if !matches!(node.kind, Kind::Map(_)) {
+            return;
+        }
+        let mut found = node.entries().iter().filter(|(key, _)| keys.contains(&key.text.as_str()));
+        let help = Some(format!("one of: {}", keys.join(", ")));
+        match (found.next(), found.next()) {
+            // A misspelt one is reported as an unknown key already.
+            (None, _) if node.entries().is_empty() => {
+                self.push("scn::missing-key", &node.at, rule).help = help;
+            }
+            (Some(_), Some((second, _))) => {
+                self.push("scn::one-of", &second.at, rule).help = help;
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, run: &Node) {
+        let argv = run.entries().iter().find(|(key, _)| key.text == "argv");
+        let sh = run.entries().iter().find(|(key, _)| key.text == "sh");
+        let other = ["wait", "stop"].iter().any(|key| run.get(key).is_some());
+        match (argv, sh) {
+            (Some(_), Some((second, _))) => {
+                self.push("scn::one-of", &second.at, "`run` takes `argv` or `sh`, not both");
+            }
+            (None, None) if !other && matches!(run.kind, Kind::Map(_)) => {
+                self.push("scn::missing-key", &run.at, "`run` needs `argv` or `sh`");
+            }
+            (Some((key, list)), None) if list.kind == Kind::List(Vec::new()) => {
+                self.push("scn::missing-key", &key.at, "`argv` names no command");
+            }
+            _ => {}
+        }
+    }
+
+    fn use_file(&mut self, named: &'a Node) {
+        let Some((name, at)) = literal(named.get("file")) else { return };
+        let Some(file) = self.actions.get(&self.project.action_path(name, at.path())) else {
+            return;
+        };
+        let params = params(file);
+        let given = named.get("with").map_or(&[][..], Node::entries);
+        for (key, _) in given {
+            if !params.iter().any(|(param, ..)| *param == key.text) {
+                let help = did_you_mean(&key.text, params.iter().map(|(param, ..)| *param));
+                let title = format!("`{name}` has no parameter `{}`", key.text);
+                self.push("scn::unknown-key", &key.at, title).help = help;
+            }
+        }
+        for (param, _, optional) in &params {
+            if !optional && !given.iter().any(|(key, _)| key.text == *param) {
+                let title = format!("the parameter `{param}` of `{name}` is missing");
+                self.push("scn::missing-key", at, title);
+            }
+        }
+        for returned in file.get("returns").map_or(&[][..], Node::elements) {
+            if let Some(text) = returned.text() {
+                self.names.capture(text, at, self.findings);
+                // What comes back is an offer, not a promise to use it.
+                self.names.use_capture(text);
+            }
+        }
+    }
+
+    fn captures(&mut self, step: &Node) {
+        let Some(capture) = step.get("capture") else { return };
+        for (key, value) in capture.entries() {
+            self.names.check(&key.text, &key.at, self.findings);
+            let from = value.get("from").unwrap_or(value);
+            if let Some(text) = from.text() {
+                self.names.check(text, &from.at, self.findings);
+                let plain = !Template::is_needed(text);
+                if plain && let Err(error) = CaptureSource::parse(text) {
+                    let finding = Finding::error(error.code, from.at.clone(), error.title);
+                    self.findings.push(finding.maybe_help(error.help));
+                }
+            }
+        }
+        for (key, _) in capture.entries() {
+            self.names.capture(&key.text, &key.at, self.findings);
+        }
+    }
+}
+
+/// The text of a node without references.
+fn literal(node: Option<&Node>) -> Option<(&str, &Span)> {
+    let node = node?;
+    node.text().filter(|text| !Template::is_needed(text)).map(|text| (text, &node.at))
+}
+
+fn is_guid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
+}

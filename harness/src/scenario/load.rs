@@ -1,0 +1,191 @@
+//! A scenario file with all that it uses: its world and its action files, read and looked over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::decode::FromNode;
+use super::expr::Value as ExprValue;
+use super::finding::{Finding, Severity, Span};
+use super::lint;
+use super::model::{ActionFile, ScenarioFile, UseAction};
+use super::node::{Kind, Node};
+use super::project::{Project, check_version};
+use super::world::{World, read_world};
+
+/// What came of a file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The scenario, when all of it could be read; errors among the findings still forbid to run it.
+    pub scenario: Option<Scenario>,
+    /// What there is to say, in the order of the file.
+    pub findings: Vec<Finding>,
+}
+
+impl Loaded {
+    /// The scenario, unless an error forbids to run it.
+    pub fn runnable(&self) -> Option<&Scenario> {
+        self.scenario.as_ref().filter(|_| !self.findings.iter().any(Finding::is_error))
+    }
+
+    /// How many errors and warnings there are.
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self.findings.iter().filter(|f| f.severity == Severity::Error).count();
+        (errors, self.findings.len() - errors)
+    }
+}
+
+/// A scenario, ready to be run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The path it was read from.
+    pub path: PathBuf,
+    /// What the file says.
+    pub file: ScenarioFile,
+    /// The same as a tree, for excerpts.
+    pub node: Node,
+    /// Its world, merged. Empty when the file has none.
+    pub world: World,
+    /// The action files that it uses, directly or not, by path.
+    pub actions: BTreeMap<PathBuf, ActionFile>,
+    actions_folder: PathBuf,
+}
+
+/// One row of a table, or the only row of a scenario without one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What names it: the value of `case`, else the number from 1. `None` without a table.
+    pub case: Option<String>,
+    /// The values for `$(row.x)`.
+    pub values: Map<String, Value>,
+    /// Its line in the file.
+    pub line: u32,
+}
+
+impl Scenario {
+    /// The stable identity.
+    pub fn id(&self) -> &str {
+        &self.file.id
+    }
+
+    /// The FAQ cases that it proves.
+    pub fn faq(&self) -> &[String] {
+        self.file.faq.as_deref().unwrap_or_default()
+    }
+
+    /// The rows of the table; one without values when there is no table.
+    pub fn rows(&self) -> Vec<Row> {
+        let Some(table) = &self.file.table else {
+            return vec![Row { case: None, values: Map::new(), line: self.node.at.line }];
+        };
+        let rows = table.iter().enumerate().map(|(at, row)| {
+            let values: Map<String, Value> =
+                row.iter().map(|(name, value)| (name.to_owned(), value.to_json())).collect();
+            let case = values
+                .get("case")
+                .map_or_else(|| (at + 1).to_string(), |v| ExprValue::Json(v.clone()).to_string());
+            let line = row.0.first().map_or(self.node.at.line, |(key, _)| key.at.line);
+            Row { case: Some(case), values, line }
+        });
+        rows.collect()
+    }
+
+    /// The file that a `use` step names.
+    pub fn action_file(&self, action: &UseAction) -> Option<&ActionFile> {
+        let project = Project {
+            worlds: PathBuf::new(),
+            actions: self.actions_folder.clone(),
+            read: &|_| Err(std::io::ErrorKind::Unsupported.into()),
+        };
+        self.actions.get(&project.action_path(&action.file.name, action.file.at.path()))
+    }
+}
+
+/// Reads a scenario file, its world and its action files, and looks for mistakes in all of them.
+pub fn load(path: &Path, project: &Project<'_>) -> Loaded {
+    let mut findings = Vec::new();
+    let scenario = load_into(path, project, &mut findings);
+    lint::sort(&mut findings);
+    Loaded { scenario, findings }
+}
+
+fn load_into(path: &Path, project: &Project<'_>, findings: &mut Vec<Finding>) -> Option<Scenario> {
+    let node = project.open(path, None, findings)?;
+    check_version(&node, true, findings);
+    let file = ScenarioFile::from_node(&node, findings);
+    if !matches!(node.kind, Kind::Map(_)) {
+        return None;
+    }
+    let world = match node.get("world") {
+        Some(own) => read_world(own, project, findings),
+        None => read_world(
+            &Node { kind: Kind::Map(Vec::new()), at: node.at.clone() },
+            project,
+            findings,
+        ),
+    };
+    let mut opened = BTreeMap::new();
+    for key in ["steps", "always"] {
+        if let Some(steps) = node.get(key) {
+            open_actions(steps, project, &mut Vec::new(), &mut opened, findings);
+        }
+    }
+    let mut actions = BTreeMap::new();
+    let mut complete = true;
+    for (path, node) in &opened {
+        match ActionFile::from_node(node, findings) {
+            Some(file) => drop(actions.insert(path.clone(), file)),
+            None => complete = false,
+        }
+    }
+    lint::scenario(&node, path, world.as_ref(), &opened, project, findings);
+    let (Some(file), Some(world), true) = (file, world, complete) else { return None };
+    Some(Scenario {
+        path: path.to_owned(),
+        file,
+        node,
+        world,
+        actions,
+        actions_folder: project.actions.clone(),
+    })
+}
+
+/// Opens the action files that steps name, and those that they name.
+fn open_actions(
+    steps: &Node,
+    project: &Project<'_>,
+    above: &mut Vec<PathBuf>,
+    opened: &mut BTreeMap<PathBuf, Node>,
+    findings: &mut Vec<Finding>,
+) {
+    for step in steps.elements() {
+        if let Some(inner) = step.get("sequence") {
+            open_actions(inner, project, above, opened, findings);
+        }
+        let named = step.get("use").and_then(|action| action.get("file"));
+        let Some((name, at)) = named.and_then(|node| Some((node.text()?, &node.at))) else {
+            continue;
+        };
+        let path = project.action_path(name, at.path());
+        if above.contains(&path) {
+            findings.push(circle(at));
+            continue;
+        }
+        if opened.contains_key(&path) {
+            continue;
+        }
+        let Some(node) = project.open(&path, Some(at), findings) else { continue };
+        check_version(&node, true, findings);
+        if let Some(inner) = node.get("steps") {
+            above.push(path.clone());
+            open_actions(inner, project, above, opened, findings);
+            above.pop();
+        }
+        opened.insert(path, node);
+    }
+}
+
+fn circle(at: &Span) -> Finding {
+    Finding::error("scn::circular-use", at.clone(), "this action file uses itself")
+}

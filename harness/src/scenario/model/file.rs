@@ -1,0 +1,149 @@
+//! Whole files: scenarios (and labs), worlds as far as the harness reads them, action files.
+
+use crate::scenario::decode::{Entries, Several, Tpl, record, words};
+use crate::scenario::node::Node;
+use crate::scenario::time::Dur;
+
+use super::{Expect, Step};
+
+record! {
+    /// A scenario file, `NAME.scenario.yaml` or `NAME.lab.yaml`.
+    pub struct ScenarioFile {
+        /// The version of the format: 1.
+        linarite: Node,
+        /// The stable identity of the scenario, words joined by dots, such as `faq.revoke-latency`.
+        id: String,
+        /// What it shows, in one line. May use `$(row.x)`.
+        title: Option<Tpl<String>>,
+        /// What it shows, at length, in Markdown.
+        doc: Option<String>,
+        /// The FAQ cases that it proves, such as A16.
+        faq: Option<Vec<String>>,
+        /// Words to select scenarios by.
+        tags: Option<Vec<String>>,
+        /// What must be there on this machine, such as `exe:python3` or `py:msal`; else it is skipped.
+        needs: Option<Vec<String>>,
+        /// The seed of the world; without it one is derived from the run's seed, the id and the row.
+        seed: Option<u64>,
+        /// How much real time the whole scenario may take. Default 60s.
+        timeout: Option<Tpl<Dur>>,
+        /// The world it plays in: `use: NAME` and what is different in this one.
+        world: Option<Node>,
+        /// Constants, for `$(NAME)`.
+        vars: Option<Entries<Node>>,
+        /// The names of vars that never show in reports.
+        secrets: Option<Vec<String>>,
+        /// Files to write into `$(work)` before the first step: path and content.
+        files: Option<Entries<Tpl<String>>>,
+        /// One run per row; `$(row.x)` is a value of the row, `case` names it.
+        table: Option<Vec<Entries<Node>>>,
+        /// One run per combination of axes. Not emulated yet.
+        matrix: Option<Node>,
+        /// Faults by id. Not emulated yet.
+        faults: Option<Node>,
+        /// What is done and expected, in order.
+        steps: Option<Vec<Step>>,
+        /// What is done at the end in any case.
+        always: Option<Vec<Step>>,
+        /// What must hold after each step. Not emulated yet.
+        invariants: Option<Several<Expect>>,
+        /// An expected failure. Not emulated yet.
+        xfail: Option<Node>,
+        /// The training lab. Not emulated yet.
+        lab: Option<Node>,
+        /// Run only this one. Not emulated yet.
+        only: Option<bool>,
+        /// Run nothing beside it. Not emulated yet.
+        serial: Option<bool>,
+        /// Names of things that only one scenario may use at a time. Not emulated yet.
+        locks: Option<Vec<String>>,
+    }
+}
+
+record! {
+    /// An action file, `NAME.action.yaml`: steps with parameters.
+    pub struct ActionFile {
+        /// The version of the format: 1.
+        linarite: Node,
+        /// What it does.
+        doc: Option<String>,
+        /// The parameters: a list of names, or a map from name to default value.
+        params: Option<Node>,
+        /// What is done.
+        steps: Vec<Step>,
+        /// The captures that the caller sees.
+        returns: Option<Vec<String>>,
+    }
+}
+
+record! {
+    /// An emulated client computer.
+    pub struct Machine {
+        /// Its name, such as PC-1.
+        name: Option<Tpl<String>>,
+        /// Its operating system. Default windows-10.
+        os: Option<Os>,
+        /// The Active Directory domain it belongs to.
+        domain: Option<Tpl<String>>,
+        /// The local Windows users.
+        windows_users: Option<Vec<Tpl<String>>>,
+        /// Whether the built-in Administrator is the one who works on it.
+        builtin_administrator: Option<Tpl<bool>>,
+        /// Whether it has a TPM.
+        tpm: Option<Tpl<bool>>,
+        /// Whose it is.
+        owner: Option<Tpl<String>>,
+        /// The state it starts in. Not emulated yet.
+        state: Option<Node>,
+    }
+}
+
+words! {
+    /// The operating system of a machine.
+    pub enum Os {
+        /// Windows 10.
+        Windows10 = "windows-10",
+        /// Windows 11.
+        Windows11 = "windows-11",
+        /// Windows 7. Not emulated yet.
+        Windows7 = "windows-7",
+        /// Windows 8.1. Not emulated yet.
+        Windows81 = "windows-8.1",
+        /// Linux. Not emulated yet.
+        Linux = "linux",
+    }
+}
+
+record! {
+    /// The clock of a world.
+    pub struct WorldClock {
+        /// When the world starts: RFC 3339 or `now`. Scenarios start at 2026-03-02T09:00:00Z.
+        start: Option<Tpl<String>>,
+        /// Whether time stands still between `clock:` steps. Default manual.
+        mode: Option<ClockMode>,
+        /// How fast time goes in mode `follow`. Not emulated yet.
+        rate: Option<Node>,
+    }
+}
+
+words! {
+    /// How a world's time goes on.
+    pub enum ClockMode {
+        /// It stands still except in `clock:` steps.
+        Manual = "manual",
+        /// It goes on like real time.
+        Follow = "follow",
+    }
+}
+
+words! {
+    /// Who shares a world.
+    pub enum Share {
+        /// Each row has its own.
+        Scenario = "scenario",
+        /// All rows of a file. Not emulated yet.
+        File = "file",
+        /// All scenarios of a run. Not emulated yet.
+        Run = "run",
+    }
+}

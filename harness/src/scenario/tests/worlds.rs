@@ -1,0 +1,128 @@
+//! Worlds: merging, circles, places.
+
+use serde_json::json;
+
+use super::*;
+
+fn world(text: &str, files: &[(&str, &str)]) -> Loaded {
+    let text = format!(
+        "linarite: 1\nid: faq.x\nfaq: [A1]\nworld:\n{text}\nsteps: [{{ clock: {{ advance: 1m }} }}]\n"
+    );
+    let mut all = vec![("scenarios/faq/x.scenario.yaml", text.as_str())];
+    all.extend(files);
+    Files::new(&all).load("scenarios/faq/x.scenario.yaml")
+}
+
+#[test]
+fn own_keys_are_merged_over_those_of_the_base() {
+    let loaded = world(
+        "  use: small\n  users: { bob: null, alice: { password: c }, eve: { upn: eve@contoso.test } }\n  settings: { revoke: { tokens: 1m } }\n  machines: { pc1: { name: PC-1 } }\n  clock: { start: now }",
+        &[],
+    );
+    assert_eq!(lines(&loaded), Vec::<String>::new());
+    let world = &loaded.runnable().unwrap().world;
+    let value = world.value(&()).unwrap();
+    assert_eq!(
+        value["users"],
+        json!({
+            "alice": { "upn": "alice@contoso.test", "password": "c" },
+            "eve": { "upn": "eve@contoso.test" },
+        })
+    );
+    assert_eq!(value["tenant"]["name"], "Contoso");
+    let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        ["tenant", "users", "apps", "devices", "settings"],
+        "not what the harness reads"
+    );
+    assert_eq!(
+        world.machines.get("pc1").unwrap().name.as_ref().unwrap().literal().unwrap(),
+        "PC-1"
+    );
+}
+
+#[test]
+fn every_merged_value_has_its_place_in_its_own_file() {
+    let loaded = world("  use: small\n  users: { alice: { password: c } }", &[]);
+    let world = &loaded.runnable().unwrap().world;
+    let place = |pointer: &str| world.place(pointer).to_string();
+    assert_eq!(place("/users/alice/password"), "scenarios/faq/x.scenario.yaml:6:31");
+    assert_eq!(place("/users/alice/upn"), "fixtures/worlds/small.world.yaml:4:17");
+    assert_eq!(place("/users/bob/nothing/there"), "fixtures/worlds/small.world.yaml:5:8");
+    assert_eq!(place("/devices/seed-1/owner"), "fixtures/worlds/small.world.yaml:9:34");
+}
+
+#[test]
+fn policies_are_appended_and_the_same_id_replaces() {
+    let base = "linarite: 1\npolicies: [{ id: a, state: on }, { id: b }]\n";
+    let loaded = world(
+        "  use: ./base.world.yaml\n  policies: [{ id: a, state: off }, { id: c }]",
+        &[("scenarios/faq/base.world.yaml", base)],
+    );
+    assert_eq!(lines(&loaded), ["6:3 not-emulated: not emulated yet: policies"]);
+    let world = &loaded.scenario.unwrap().world;
+    let policies = world.value(&()).unwrap()["policies"].clone();
+    assert_eq!(policies, json!([{ "id": "a", "state": "off" }, { "id": "b" }, { "id": "c" }]));
+}
+
+#[test]
+fn a_world_that_uses_itself_is_an_error() {
+    let loaded = world(
+        "  use: ./a.world.yaml",
+        &[
+            ("scenarios/faq/a.world.yaml", "linarite: 1\nuse: ./b.world.yaml\n"),
+            ("scenarios/faq/b.world.yaml", "linarite: 1\nuse: ../faq/a.world.yaml\n"),
+        ],
+    );
+    assert_eq!(lines(&loaded), ["2:6 circular-use: this world uses itself"]);
+    assert_eq!(loaded.findings[0].file(), Path::new("scenarios/faq/b.world.yaml"));
+}
+
+#[test]
+fn mistakes_in_a_world_are_shown_where_they_are() {
+    let loaded = world("  use: smal\n  sers: {}", &[]);
+    assert_eq!(
+        lines(&loaded),
+        [
+            "5:8 unreadable: fixtures/worlds/smal.world.yaml cannot be read: entity not found",
+            "6:3 unknown-key: there is no key `sers` here",
+        ]
+    );
+    let loaded = world(
+        "  use: small\n  clock: { start: tomorrow, mode: fast }\n  machines: { pc1: { owner: eve, oss: x }, pc2: { os: windows-95 } }",
+        &[],
+    );
+    assert_eq!(
+        lines(&loaded),
+        [
+            "6:35 unknown-word: `fast` is not one of the words that may stand here",
+            "7:34 unknown-key: there is no key `oss` here",
+            "7:55 unknown-word: `windows-95` is not one of the words that may stand here",
+        ]
+    );
+}
+
+#[test]
+fn a_world_can_be_read_for_its_own_sake() {
+    let files = Files::new(&[]);
+    let read = |path: &Path| files.read(path);
+    let project = Project::at(Path::new(""), &read);
+    let (world, findings) = load_world(&project.worlds.join("small.world.yaml"), &project);
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!(world.unwrap().ids("users").collect::<Vec<_>>(), ["alice", "bob"]);
+}
+
+#[test]
+fn a_world_may_depend_on_the_row() {
+    let text = with_head("table: [{ wait: 1m }]\nsteps: [{ clock: { advance: 1m } }]\n")
+        .replace("use: small,", "use: small, settings: { revoke: { tokens: $(row.wait) } },");
+    let loaded = load_text(&text);
+    assert_eq!(lines(&loaded), Vec::<String>::new());
+    let scenario = loaded.runnable().unwrap();
+    let mut scope = serde_json::Map::new();
+    scope.insert("row".to_owned(), scenario.rows()[0].values.clone().into());
+    let value = scenario.world.value(&scope).unwrap();
+    assert_eq!(value["settings"]["revoke"]["tokens"], "1m");
+    assert!(scenario.world.value(&()).is_err(), "without the row there is no value");
+}
