@@ -1,0 +1,324 @@
+//! World files: what a person writes to describe a tenant, its users, applications and devices.
+//!
+//! The format is section 4.2 of the scenario reference; `machines` and `clock` are read by whoever drives the world and
+//! are only passed over here. What belongs to later work (`policies`, `federation`) is refused by name, so that a file
+//! never seems to have an effect that it has not.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A world file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorldFile {
+    /// Version of the format; 1.
+    pub linarite: Option<u32>,
+    /// The tenant.
+    pub tenant: TenantFile,
+    /// Users, by a key that scenarios refer to them by.
+    #[serde(default)]
+    pub users: BTreeMap<String, UserFile>,
+    /// Applications and protected APIs, by key.
+    #[serde(default)]
+    pub apps: BTreeMap<String, AppFile>,
+    /// Records that are in the directory when the world starts, by key.
+    #[serde(default)]
+    pub devices: BTreeMap<String, DeviceFile>,
+    /// What the documents leave open.
+    #[serde(default)]
+    pub settings: SettingsFile,
+    /// Emulated computers; read by the harness.
+    #[serde(default)]
+    pub machines: Option<Value>,
+    /// When the world starts and how its time passes; read by whoever starts it.
+    #[serde(default)]
+    pub clock: Option<ClockFile>,
+    /// Conditional access; not emulated yet.
+    #[serde(default)]
+    pub policies: Option<Value>,
+    /// Federation settings; not emulated yet.
+    #[serde(default)]
+    pub federation: Option<Value>,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantFile {
+    /// Display name.
+    pub name: String,
+    /// Its GUID; derived from the seed when absent.
+    pub id: Option<String>,
+    /// Verified domains, by name.
+    pub domains: BTreeMap<String, DomainFile>,
+    /// How many devices a user may own. Default 50.
+    pub device_quota: Option<u32>,
+    /// Who may join devices: `everyone` or `nobody`. Default `everyone`.
+    pub may_join: Option<MayJoinFile>,
+    /// Mobile device management; only `scope: none` is emulated.
+    pub mdm: Option<MdmFile>,
+}
+
+/// Who may join devices.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum MayJoinFile {
+    /// Every user.
+    Everyone,
+    /// No user.
+    Nobody,
+}
+
+/// Mobile device management.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MdmFile {
+    /// Which users' devices are enrolled: `none`, `some` or `all`.
+    pub scope: String,
+}
+
+/// A verified domain.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DomainFile {
+    /// `managed` or `federated`.
+    pub kind: DomainKindFile,
+    /// Whether it is the primary domain.
+    #[serde(default)]
+    pub primary: bool,
+    /// Whether the tenant was made with it.
+    #[serde(default)]
+    pub initial: bool,
+    /// Host of the federation server of a federated domain.
+    pub sts: Option<String>,
+}
+
+/// How the users of a domain sign in.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum DomainKindFile {
+    /// With a password of the directory.
+    Managed,
+    /// At a federation server.
+    Federated,
+}
+
+/// A user.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserFile {
+    /// User principal name.
+    pub upn: String,
+    /// Display name; the name part of the UPN when absent.
+    pub name: Option<String>,
+    /// The password; `generated` derives one from the seed.
+    pub password: Option<String>,
+    /// Whether sign-in is allowed. Default true.
+    pub enabled: Option<bool>,
+    /// Directory roles: `global-administrator`, `cloud-device-administrator`, `intune-administrator`.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// What ties the user to its account on premises, base64.
+    pub immutable_id: Option<String>,
+    /// Registered second factors. They are kept; no policy asks for them yet.
+    pub mfa: Option<MfaFile>,
+}
+
+/// Second factors of a user.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MfaFile {
+    /// Secret of a time-based one-time password, base32.
+    pub totp: Option<String>,
+}
+
+/// An application or protected API.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppFile {
+    /// Its GUID; derived from the seed when absent.
+    pub app_id: Option<String>,
+    /// Identifier URI of the protected API, such as `https://files.contoso.test`; its host is emulated.
+    pub resource: Option<String>,
+    /// Client secret.
+    pub secret: Option<String>,
+    /// Redirect addresses.
+    #[serde(default)]
+    pub redirect: Vec<String>,
+    /// Whether it may sign users in without a secret. Default true for an app without one.
+    pub public: Option<bool>,
+    /// Application permissions on Graph, such as `Device.Read.All`.
+    #[serde(default)]
+    pub graph: Vec<String>,
+}
+
+/// A device record that is there from the start.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceFile {
+    /// Display name.
+    pub name: String,
+    /// `windows-10`, `windows-11`, `windows-7`, `windows-8.1`, `linux`, `macos`, `ios` or `android`.
+    pub os: String,
+    /// `azure-ad`, `workplace` or `server-ad`.
+    pub trust: TrustFile,
+    /// Key of the user who owns it.
+    pub owner: Option<String>,
+    /// Default true.
+    pub enabled: Option<bool>,
+    /// Its device id; derived from the seed when absent.
+    pub device_id: Option<String>,
+    /// When it was last seen, RFC 3339; the start of the world when absent.
+    pub last_sign_in: Option<String>,
+    /// Security identifier on premises, for `server-ad`.
+    pub sid: Option<String>,
+    /// The certificate that the computer wrote to its `userCertificate` attribute: base64 of its DER, for `server-ad`.
+    pub certificate: Option<String>,
+}
+
+/// How a device came into the directory.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustFile {
+    /// Joined to the cloud directory.
+    AzureAd,
+    /// Registered.
+    Workplace,
+    /// Synchronised from a domain on premises.
+    ServerAd,
+}
+
+/// Settings. Durations are written like `60m`, `1h 30m`, `14d`, `0s`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsFile {
+    /// Lifetime of access tokens. Default 60m.
+    pub access_token_lifetime: Option<String>,
+    /// How long a refresh token may lie unused. Default 90d.
+    pub refresh_token_lifetime: Option<String>,
+    /// Lifetime of a primary refresh token. Default 14d.
+    pub prt_lifetime: Option<String>,
+    /// Lifetime of an authorization code. Default 10m.
+    pub code_lifetime: Option<String>,
+    /// Lifetime of a nonce. Default 10m.
+    pub nonce_lifetime: Option<String>,
+    /// How far a time stamped by a client may be off. Default 5m.
+    pub client_clock_tolerance: Option<String>,
+    /// How old a device's activity must be before a sign-in writes it anew. Default 14d.
+    pub activity_interval: Option<String>,
+    /// How long after a disable, or a deletion, tokens and resources still honour a device.
+    pub revoke: Option<RevokeFile>,
+    /// Whether keys derived the first, weaker way are accepted. Default true.
+    pub kdf_v1: Option<bool>,
+}
+
+/// From when a disable counts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeFile {
+    /// Until no grant bound to the device is issued or honoured. Default 0s.
+    pub tokens: Option<String>,
+    /// Until resources refuse the device's access tokens. Default 60m.
+    pub resources: Option<String>,
+    /// The same after a deletion.
+    pub deleted: Option<RevokeDeletedFile>,
+}
+
+/// From when a deletion counts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeDeletedFile {
+    /// Until no grant bound to the device is issued or honoured. Default 0s.
+    pub tokens: Option<String>,
+    /// Until resources refuse the device's access tokens. Default 60m.
+    pub resources: Option<String>,
+}
+
+/// When a world starts and how its time passes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClockFile {
+    /// RFC 3339, or `now`.
+    pub start: Option<String>,
+    /// `manual` or `follow`.
+    pub mode: Option<ClockModeFile>,
+}
+
+/// How a world's time passes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockModeFile {
+    /// It stands still except when it is told to move.
+    Manual,
+    /// It runs at real speed.
+    Follow,
+}
+
+/// Reads a length of time like `60m`, `1h 30m`, `3d`, `250ms` or `0s`, in milliseconds. Days have 24 hours.
+pub fn parse_duration(text: &str) -> Option<i64> {
+    let mut total = 0_i64;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at_checked(digits)?;
+        let after = after.trim_start();
+        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, after) = after.split_at_checked(letters)?;
+        let scale = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 7 * 86_400_000,
+            _ => return None,
+        };
+        let part = number.parse::<i64>().ok()?.checked_mul(scale)?;
+        total = total.checked_add(part)?;
+        rest = after.trim_start();
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        for (text, millis) in [
+            ("0s", 0),
+            ("60m", 3_600_000),
+            ("1h 30m", 5_400_000),
+            ("1h30m", 5_400_000),
+            ("3d", 259_200_000),
+            ("250ms", 250),
+            (" 2 h ", 7_200_000),
+        ] {
+            assert_eq!(parse_duration(text), Some(millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in
+            ["", "h", "5", "5x", "-5m", "1.5h", "5m,", "99999999999999999999d", "9999999999999d"]
+        {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _read = parse_duration(&text);
+        }
+    }
+}

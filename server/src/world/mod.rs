@@ -1,0 +1,12 @@
+//! Worlds: what a world file describes, and the running thing that it becomes.
+//!
+//! A [`World`] is everything that one tenant's requests need: clock, chance, directory, keys, journal. Nothing of it is
+//! shared with another world; the services and their routers are.
+
+pub mod apps;
+mod build;
+pub mod file;
+mod running;
+
+pub use build::{WorldPlan, WorldProblem, clock_of, operating_system, plan};
+pub use running::{Service, Start, World, WorldError, WorldKeys, document_from_yaml};
