@@ -1,0 +1,70 @@
+//! The directory: a set of named operations over one SQLite database. The only SQL in the house is in this folder.
+//!
+//! Each operation loads what a rule of core needs, lets core decide, and writes what changed, in one transaction; it may
+//! be run again. A world without a state folder has one connection in memory behind a mutex and no thread; a state
+//! folder has one writer thread that commits together what is waiting together, and a few reading connections.
+//! Left out: a second database behind the same operations.
+
+mod devices;
+mod meta;
+mod queries;
+mod registrations;
+mod rows;
+mod schema;
+mod sessions;
+mod store;
+mod users;
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use store::Store;
+
+pub use devices::{DeviceEdit, NewDevice};
+pub use meta::{Identity, Snapshot};
+pub use queries::{
+    Cursor, DeviceQuery, Filter, Order, Page, ROW_BUDGET, SortBy, SortKey, Test, TextTest,
+    TimeTest, UserPage,
+};
+pub use registrations::{Hybrid, Join, Joined, SynchronisedComputer};
+pub use sessions::{DeviceEvidence, OnceMark, Session, SignIn, UserEvidence};
+pub use users::{NewUser, UserKey};
+
+/// The directory could not answer: not a refusal, a fault of the machine or of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// SQLite says no.
+    #[error("the directory's database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The state folder cannot be used.
+    #[error("the state folder {folder} cannot be used: {cause}")]
+    Folder {
+        /// Which folder.
+        folder: String,
+        /// Why.
+        cause: String,
+    },
+    /// The writer has stopped.
+    #[error("the directory is closed")]
+    Closed,
+}
+
+/// The directory of one world.
+#[derive(Debug)]
+pub struct Directory {
+    store: Store,
+}
+
+impl Directory {
+    /// An empty directory in memory.
+    pub fn in_memory() -> Result<Self, DirectoryError> {
+        let connection = Connection::open_in_memory()?;
+        schema::prepare(&connection)?;
+        Ok(Self { store: Store::memory(connection) })
+    }
+
+    /// The directory in a state folder, made when there is none yet.
+    pub fn in_folder(folder: &Path) -> Result<Self, DirectoryError> {
+        Ok(Self { store: Store::folder(&folder.join("directory.sqlite"))? })
+    }
+}

@@ -1,0 +1,194 @@
+//! Join, hybrid join, leave and Windows Hello keys, each in one transaction.
+
+use linarite_core::device::{Device, DeviceKey, KnownDevice, Tombstone};
+use linarite_core::ids::{DeviceId, ObjectId, UserId};
+use linarite_core::instant::Instant;
+use linarite_core::refusal::JoinRefusal;
+use linarite_core::registration::{
+    FittingClock, JoinKind, Particulars, SidProof, completed_hybrid, is_own_certificate, joined,
+    may_complete_hybrid, may_join,
+};
+use linarite_core::tenant::Tenant;
+use linarite_core::user::User;
+use rusqlite::{OptionalExtension as _, params};
+
+use super::devices::{delete, draw_ids, known};
+use super::{Directory, DirectoryError, rows};
+
+/// A join or a registration.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Which of the two.
+    pub kind: JoinKind,
+    /// What the device says of itself.
+    pub particulars: Particulars,
+    /// The user of the token.
+    pub user: UserId,
+    /// The world's seed, from which ids follow.
+    pub seed: u64,
+    /// Now.
+    pub now: Instant,
+}
+
+/// The outcome of a join: the record and what was issued for it.
+#[derive(Clone, Debug)]
+pub struct Joined<C> {
+    /// The new record.
+    pub device: Device,
+    /// Its user; a hybrid device has none.
+    pub user: Option<User>,
+    /// What the issuer made: the certificate.
+    pub issued: C,
+}
+
+/// What was synchronised of a computer, for checking its proof.
+#[derive(Clone, Debug)]
+pub struct SynchronisedComputer {
+    /// The certificate it wrote to its `userCertificate` attribute (DER).
+    pub certificate: Vec<u8>,
+}
+
+/// A computer that claims its synchronised record.
+#[derive(Clone, Debug)]
+pub struct Hybrid {
+    /// The record's id, which is the computer object's id on premises.
+    pub device_id: DeviceId,
+    /// What the device says of itself.
+    pub particulars: Particulars,
+    /// Its proof.
+    pub proof: SidProof,
+    /// Whose time the proof's stamp fits.
+    pub clock: Option<FittingClock>,
+    /// Now.
+    pub now: Instant,
+}
+
+impl Directory {
+    /// Joins or registers a device. `issue` makes its certificate once the ids are known; it runs inside the
+    /// transaction, so that a record without a certificate can never be seen.
+    pub async fn join<C: Send + 'static>(
+        &self,
+        tenant: &Tenant,
+        join: Join,
+        issue: impl FnOnce(ObjectId, DeviceId) -> (DeviceKey, C) + Send + 'static,
+    ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
+        let tenant = tenant.clone();
+        self.store
+            .write(move |c| {
+                let user = rows::user_by_id(c, join.user)?;
+                if let Err(refusal) = may_join(&tenant, user.as_ref()) {
+                    return Ok(Err(refusal));
+                }
+                let Some(user) = user else { return Ok(Err(JoinRefusal::UserRefused)) };
+                let (object_id, device_id) = draw_ids(c, join.seed)?;
+                let (key, issued) = issue(object_id, device_id);
+                let device =
+                    joined(join.kind, object_id, device_id, join.particulars, key, &user, join.now);
+                rows::put_device(c, &device)?;
+                rows::count_device(c, &device, 1)?;
+                Ok(Ok(Joined { device, user: Some(user), issued }))
+            })
+            .await
+    }
+
+    /// What was synchronised of the computer with this id.
+    pub fn synchronised(
+        &self,
+        device_id: DeviceId,
+    ) -> Result<Option<SynchronisedComputer>, DirectoryError> {
+        let record = self.device_by_device_id(device_id)?;
+        Ok(record
+            .and_then(|d| d.on_premises)
+            .map(|o| SynchronisedComputer { certificate: o.certificate }))
+    }
+
+    /// Completes the registration of a synchronised record.
+    pub async fn complete_hybrid<C: Send + 'static>(
+        &self,
+        hybrid: Hybrid,
+        issue: impl FnOnce(ObjectId, DeviceId) -> (DeviceKey, C) + Send + 'static,
+    ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
+        self.store
+            .write(move |c| {
+                let record = rows::device_by_device_id(c, hybrid.device_id)?;
+                if let Err(refusal) =
+                    may_complete_hybrid(record.as_ref(), &hybrid.proof, hybrid.clock)
+                {
+                    return Ok(Err(refusal));
+                }
+                let Some(record) = record else { return Ok(Err(JoinRefusal::RecordMissing)) };
+                let (key, issued) = issue(record.object_id, record.device_id);
+                let device = completed_hybrid(record, hybrid.particulars, key, hybrid.now);
+                rows::put_device(c, &device)?;
+                Ok(Ok(Joined { device, user: None, issued }))
+            })
+            .await
+    }
+
+    /// A device deletes its own record, by the certificate that it shows.
+    pub async fn leave(
+        &self,
+        tenant: &Tenant,
+        device_id: DeviceId,
+        shown: DeviceKey,
+        shown_id: Option<DeviceId>,
+        now: Instant,
+    ) -> Result<Result<Tombstone, JoinRefusal>, DirectoryError> {
+        let delay = tenant.settings.revoke_deleted;
+        self.store
+            .write(move |c| {
+                if shown_id.is_some_and(|id| id != device_id) {
+                    return Ok(Err(JoinRefusal::CertificateOfAnother));
+                }
+                let Some(KnownDevice::Present(device)) = known(c, device_id)? else {
+                    return Ok(Err(JoinRefusal::CertificateUnknown));
+                };
+                if is_own_certificate(device.key.as_ref(), &shown).is_err() {
+                    return Ok(Err(JoinRefusal::CertificateUnknown));
+                }
+                Ok(Ok(delete(c, &device, now, delay)?))
+            })
+            .await
+    }
+
+    /// Keeps a Windows Hello key of a user, under the SHA-256 of its blob.
+    pub async fn register_hello_key(
+        &self,
+        key_id: [u8; 32],
+        user: UserId,
+        device: Option<DeviceId>,
+        blob: Vec<u8>,
+        now: Instant,
+    ) -> Result<(), DirectoryError> {
+        self.store
+            .write(move |c| {
+                c.execute(
+                    "INSERT OR REPLACE INTO hello_keys (id, user, device, key, created) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![
+                        key_id,
+                        rows::id(user.guid()),
+                        device.map(|d| rows::id(d.guid())),
+                        blob,
+                        now.millis()
+                    ],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The user and the blob of a Windows Hello key.
+    pub fn hello_key(&self, key_id: [u8; 32]) -> Result<Option<(UserId, Vec<u8>)>, DirectoryError> {
+        self.store.point(|c| {
+            let mut found = c.prepare_cached("SELECT user, key FROM hello_keys WHERE id = ?1")?;
+            Ok(found
+                .query_row([key_id], |row| {
+                    let user: [u8; 16] = row.get(0)?;
+                    let guid = linarite_core::ids::Guid::from_bytes(user);
+                    Ok((UserId::new(guid), row.get(1)?))
+                })
+                .optional()?)
+        })
+    }
+}
