@@ -1,0 +1,224 @@
+//! The journal: what came in, what went out, and why.
+//!
+//! An event is held before the last byte of its exchange leaves. The journal is a ring, bounded in events and bytes, in
+//! memory; the directory is the state, the journal is the history. Every refusal is in it with the reason that the client
+//! does not get to see. Fields never hold a password or a token; the raw exchange beside them does, and is redacted by
+//! whoever prints it.
+
+mod query;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use linarite_core::instant::Instant;
+use serde_json::{Map, Value};
+use tokio::sync::broadcast;
+
+pub use query::EventFilter;
+
+use crate::clock::{Clock, rfc3339};
+
+/// Events that a journal keeps at most, by default.
+const EVENTS: usize = 200_000;
+/// Bytes of raw exchanges that a journal keeps at most, by default.
+const BYTES: usize = 64 << 20;
+/// Bytes of one body that are kept.
+const BODY: usize = 64 << 10;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An exchange with an emulated service.
+    Http,
+    /// Something that never reached a service: an unknown host, a mismatch, a limit.
+    EdgeRefused,
+    /// A device joined or registered.
+    Join,
+    /// A join was refused.
+    JoinDenied,
+    /// A device deleted its record.
+    Leave,
+    /// Tokens were issued.
+    TokenIssued,
+    /// Tokens were refused.
+    TokenDenied,
+    /// A resource accepted a token.
+    AccessGranted,
+    /// A resource refused a token.
+    AccessDenied,
+    /// A record was changed.
+    DirectoryChange,
+    /// An administrator acted through the control API or a scenario.
+    Admin,
+    /// An emulated tool was used.
+    Tool,
+    /// The clock was moved.
+    Clock,
+}
+
+impl Kind {
+    /// Its word in queries and reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::EdgeRefused => "edge.refused",
+            Self::Join => "join",
+            Self::JoinDenied => "join.denied",
+            Self::Leave => "leave",
+            Self::TokenIssued => "token.issued",
+            Self::TokenDenied => "token.denied",
+            Self::AccessGranted => "access.granted",
+            Self::AccessDenied => "access.denied",
+            Self::DirectoryChange => "directory.change",
+            Self::Admin => "admin",
+            Self::Tool => "tool",
+            Self::Clock => "clock.advance",
+        }
+    }
+}
+
+/// The raw form of an exchange, kept for reports.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Request method.
+    pub method: http::Method,
+    /// Absolute URL as the client meant it.
+    pub url: String,
+    /// Request headers.
+    pub request_headers: HeaderMap,
+    /// Request body, cut at 64 KiB.
+    pub request_body: Bytes,
+    /// Response status.
+    pub status: http::StatusCode,
+    /// Response headers.
+    pub response_headers: HeaderMap,
+    /// Response body, cut at 64 KiB.
+    pub response_body: Bytes,
+    /// How long the answer really took, in microseconds.
+    pub micros: u64,
+}
+
+impl Exchange {
+    /// The part of a body that is kept.
+    pub fn clip(body: &Bytes) -> Bytes {
+        body.slice(..body.len().min(BODY))
+    }
+
+    fn size(&self) -> usize {
+        self.request_body.len() + self.response_body.len() + self.url.len() + 512
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its number, from 1, without gaps.
+    pub seq: u64,
+    /// World time.
+    pub at: Instant,
+    /// Real time.
+    pub real: Instant,
+    /// What kind of thing.
+    pub kind: Kind,
+    /// What ties the events of one request together: the request id that the client got.
+    pub request: Option<String>,
+    /// The particulars.
+    pub fields: Map<String, Value>,
+    /// The raw form, for an exchange.
+    pub exchange: Option<Arc<Exchange>>,
+}
+
+impl Event {
+    /// The event as one flat JSON object: `seq`, `time`, `kind`, `request` and the particulars. Real time is left out when
+    /// two runs are to be compared.
+    pub fn to_json(&self, with_real_time: bool) -> Value {
+        let mut object = Map::new();
+        object.insert("seq".to_owned(), self.seq.into());
+        object.insert("time".to_owned(), rfc3339(self.at).into());
+        if with_real_time {
+            object.insert("real_time".to_owned(), rfc3339(self.real).into());
+        }
+        object.insert("kind".to_owned(), self.kind.word().into());
+        if let Some(request) = &self.request {
+            object.insert("request".to_owned(), request.as_str().into());
+        }
+        for (key, value) in &self.fields {
+            object.insert(key.clone(), value.clone());
+        }
+        Value::Object(object)
+    }
+}
+
+/// The journal of one world.
+#[derive(Debug)]
+pub struct Journal {
+    ring: Mutex<Ring>,
+    live: broadcast::Sender<Arc<Event>>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    last: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { ring: Mutex::default(), live: broadcast::Sender::new(1024) }
+    }
+}
+
+impl Journal {
+    /// Adds an event.
+    pub fn record(
+        &self,
+        clock: &Clock,
+        kind: Kind,
+        request: Option<String>,
+        fields: Map<String, Value>,
+        exchange: Option<Exchange>,
+    ) {
+        let exchange = exchange.map(Arc::new);
+        let (at, real) = (clock.now(), Clock::real());
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.last += 1;
+        let event = Arc::new(Event { seq: ring.last, at, real, kind, request, fields, exchange });
+        ring.bytes += event.exchange.as_ref().map_or(0, |e| e.size());
+        ring.events.push_back(Arc::clone(&event));
+        while ring.events.len() > EVENTS || ring.bytes > BYTES {
+            let Some(old) = ring.events.pop_front() else { break };
+            ring.bytes -= old.exchange.as_ref().map_or(0, |e| e.size());
+        }
+        drop(ring);
+        if self.live.receiver_count() > 0 {
+            // A receiver that has just gone is no reason to stop.
+            let _sent = self.live.send(event);
+        }
+    }
+
+    /// The events after this number, oldest first.
+    pub fn since(&self, seq: u64) -> Vec<Arc<Event>> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = ring.events.partition_point(|event| event.seq <= seq);
+        ring.events.iter().skip(from).cloned().collect()
+    }
+
+    /// The number of the newest event.
+    pub fn last(&self) -> u64 {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).last
+    }
+
+    /// The events that a filter lets through, oldest first, at most so many.
+    pub fn query(&self, filter: &EventFilter, limit: usize) -> Vec<Arc<Event>> {
+        let events = self.since(filter.since);
+        events.into_iter().filter(|event| filter.matches(event)).take(limit).collect()
+    }
+
+    /// Everything that happens from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.live.subscribe()
+    }
+}
