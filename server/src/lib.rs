@@ -1,1 +1,17 @@
-//! The emulated services of linarite.
+//! The emulated services of linarite, embeddable in a Rust test.
+//!
+//! A request walks one way: [`edge`] takes the socket, `services` speak the protocol, [`directory`] loads, lets the rules
+//! of `linarite-core` decide and writes, and [`journal`] holds what came in, what went out, and why. A [`world::World`]
+//! owns all state; [`Emulator`] puts one behind its listeners.
+
+pub mod clock;
+pub mod directory;
+pub mod edge;
+mod emulator;
+pub mod entropy;
+pub mod journal;
+pub mod keys;
+pub mod services;
+pub mod world;
+
+pub use emulator::{Builder, CA_DOMAINS, Emulator, StartError};

@@ -1,0 +1,380 @@
+//! The embeddable emulator: one world behind its listeners.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let emulator = linarite_server::Emulator::builder()
+//!     .world_yaml(include_str!("../../fixtures/worlds/contoso.world.yaml"))
+//!     .seed(42)
+//!     .start()
+//!     .await?;
+//! let proxy = emulator.proxy_url(); // give it and `emulator.ca_pem()` to the client under test
+//! # drop(proxy); Ok(()) }
+//! ```
+//!
+//! Dropping it stops it. Listeners bind to 127.0.0.1 unless told otherwise, with a free port.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{DATE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use linarite_core::instant::Instant;
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+
+use crate::clock::{Clock, ClockMode, Stopwatch, format};
+use crate::edge::{self, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind};
+use crate::journal::{Exchange, Kind};
+use crate::keys::tls::{TlsCa, TlsHosts};
+use crate::services::Services;
+use crate::services::call::Call;
+use crate::world::{Service, Start, World, WorldError, document_from_yaml};
+
+/// Why an emulator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The world file is not YAML.
+    #[error("the world file cannot be read: {0}")]
+    File(String),
+    /// The world cannot start.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// A listener cannot be opened.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The private CA cannot be used.
+    #[error("the private CA cannot be used: {0}")]
+    Tls(#[from] crate::keys::tls::TlsError),
+    /// The CA is not allowed to speak for a host of this world.
+    #[error(
+        "the CA may not speak for {0}: it is limited to the emulated hosts, .test and .localhost; give a world with other domains a state folder of its own (--state DIR)"
+    )]
+    HostNotPermitted(String),
+}
+
+/// Domains that every CA may speak for.
+pub const CA_DOMAINS: [&str; 4] =
+    ["microsoftonline.com", "microsoft.com", "windows.net", "microsoftazuread-sso.com"];
+
+/// How an emulator is to be started.
+#[derive(Debug, Default)]
+pub struct Builder {
+    yaml: Option<String>,
+    document: Option<Value>,
+    start: Start,
+    listen: Option<IpAddr>,
+    proxy_port: u16,
+    https_port: Option<u16>,
+    tls: Option<Arc<TlsHosts>>,
+    services: Option<Services>,
+    limits: Limits,
+}
+
+impl Builder {
+    /// The world, as the text of a world file.
+    #[must_use]
+    pub fn world_yaml(mut self, text: &str) -> Self {
+        self.yaml = Some(text.to_owned());
+        self
+    }
+
+    /// The world, as a document that was read already.
+    #[must_use]
+    pub fn world(mut self, document: Value) -> Self {
+        self.document = Some(document);
+        self
+    }
+
+    /// Its name in control paths; `default` when not given.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.start.id = id.into();
+        self
+    }
+
+    /// The seed that ids, keys and draws follow from.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.start.seed = Some(seed);
+        self
+    }
+
+    /// When the world starts, and how its time passes.
+    #[must_use]
+    pub const fn clock(mut self, mode: ClockMode, start: Option<Instant>) -> Self {
+        self.start.clock_mode = Some(mode);
+        self.start.clock_start = start;
+        self
+    }
+
+    /// Keeps the state in this folder.
+    #[must_use]
+    pub fn state(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.start.state = Some(folder.into());
+        self
+    }
+
+    /// The address to listen on instead of 127.0.0.1.
+    #[must_use]
+    pub const fn listen(mut self, address: IpAddr) -> Self {
+        self.listen = Some(address);
+        self
+    }
+
+    /// The port of the proxy; 0 is any free one.
+    #[must_use]
+    pub const fn proxy_port(mut self, port: u16) -> Self {
+        self.proxy_port = port;
+        self
+    }
+
+    /// Also listens for TLS by host name on this port; 0 is any free one.
+    #[must_use]
+    pub const fn https_port(mut self, port: u16) -> Self {
+        self.https_port = Some(port);
+        self
+    }
+
+    /// The CA and the host certificates to use; a CA of its own when not given.
+    #[must_use]
+    pub fn tls(mut self, tls: Arc<TlsHosts>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The routers to use, when several emulators share them.
+    #[must_use]
+    pub fn services(mut self, services: Services) -> Self {
+        self.services = Some(services);
+        self
+    }
+
+    /// Bounds on requests and connections.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Starts the world and its listeners.
+    pub async fn start(self) -> Result<Emulator, StartError> {
+        let document = match (self.document, self.yaml) {
+            (Some(document), _) => document,
+            (None, Some(text)) => document_from_yaml(&text).map_err(StartError::File)?,
+            (None, None) => return Err(StartError::File("no world was given".to_owned())),
+        };
+        let mut start = self.start;
+        if start.id.is_empty() {
+            "default".clone_into(&mut start.id);
+        }
+        let world = Arc::new(World::start(&document, start).await?);
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => {
+                let ca = TlsCa::generate(Clock::real().seconds(), &CA_DOMAINS)?;
+                Arc::new(TlsHosts::new(Arc::new(ca))?)
+            }
+        };
+        if let Some(host) = world.hosts().find(|host| !tls.permits(host)) {
+            return Err(StartError::HostNotPermitted(host.to_owned()));
+        }
+        let address = self.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let dispatcher =
+            Dispatcher { world: Arc::clone(&world), services: self.services.unwrap_or_default() };
+        let limits = self.limits;
+        let open = |port, kind| {
+            let at = SocketAddr::new(address, port);
+            listen(at, kind, Arc::clone(&tls), dispatcher.clone(), limits)
+        };
+        let (proxy, listener) = open(self.proxy_port, ListenerKind::Proxy).await?;
+        let mut listeners = vec![listener];
+        let mut https = None;
+        if let Some(port) = self.https_port {
+            let (bound, listener) = open(port, ListenerKind::Https).await?;
+            https = Some(bound);
+            listeners.push(listener);
+        }
+        Ok(Emulator { world, tls, proxy, https, listeners })
+    }
+}
+
+/// Opens one listener and serves it in the background.
+async fn listen(
+    address: SocketAddr,
+    kind: ListenerKind,
+    tls: Arc<TlsHosts>,
+    handler: Dispatcher,
+    limits: Limits,
+) -> Result<(SocketAddr, JoinHandle<()>), StartError> {
+    let failed = |cause| StartError::Listen { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let serving = edge::serve(listener, kind, tls, handler, limits, std::future::pending());
+    Ok((bound, tokio::spawn(serving)))
+}
+
+/// A running emulator; dropping it stops it.
+#[derive(Debug)]
+pub struct Emulator {
+    world: Arc<World>,
+    tls: Arc<TlsHosts>,
+    proxy: SocketAddr,
+    https: Option<SocketAddr>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl Emulator {
+    /// How to start one.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The URL that clients are given as their proxy.
+    pub fn proxy_url(&self) -> String {
+        format!("http://{}", self.proxy)
+    }
+
+    /// Where the proxy listens.
+    pub const fn proxy_address(&self) -> SocketAddr {
+        self.proxy
+    }
+
+    /// Where TLS by host name is served, when it is.
+    pub const fn https_address(&self) -> Option<SocketAddr> {
+        self.https
+    }
+
+    /// The certificate that clients have to trust, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        self.tls.ca_pem()
+    }
+
+    /// The world behind the listeners.
+    pub const fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+    }
+}
+
+/// Brings each request to its service and notes the exchange in the journal.
+#[derive(Clone, Debug)]
+struct Dispatcher {
+    world: Arc<World>,
+    services: Services,
+}
+
+impl Handler for Dispatcher {
+    fn host(&self, name: &str) -> Option<HostPolicy> {
+        let service = self.world.service(name)?;
+        // Only where a device shows its certificate is one asked for: browsers open a dialogue.
+        let asks_client_certificate =
+            service == Service::Drs || name == "device.login.microsoftonline.com";
+        Some(HostPolicy { asks_client_certificate })
+    }
+
+    async fn call(&self, inbound: Inbound) -> Response<Bytes> {
+        let watch = Stopwatch::start();
+        let Some(service) = self.world.service(&inbound.link.host) else {
+            return Response::default();
+        };
+        let call = Call::new(Arc::clone(&self.world), inbound.link, inbound.request);
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = call.method.clone();
+        if let Ok(uri) = call.path.to_ascii_lowercase().parse() {
+            *request.uri_mut() = uri;
+        }
+        request.extensions_mut().insert(call.clone());
+        let answered = self.services.router(service).clone().oneshot(request).await;
+        let (mut parts, body) = match answered {
+            Ok(response) => response.into_parts(),
+            Err(never) => match never {},
+        };
+        let body =
+            body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        if let Ok(date) = HeaderValue::from_str(&format(call.now(), "%a, %d %b %Y %H:%M:%S GMT")) {
+            parts.headers.insert(DATE, date);
+        }
+        if call.header("return-client-request-id").is_some_and(|v| v.eq_ignore_ascii_case("true"))
+            && let Ok(id) = HeaderValue::from_str(&call.correlation_id.to_string())
+        {
+            parts.headers.insert("client-request-id", id);
+        }
+        self.note(service, &call, parts.status, &parts.headers, &body, watch.micros());
+        Response::from_parts(parts, body)
+    }
+
+    fn refused(&self, refusal: EdgeRefusal) {
+        let mut fields = Map::new();
+        let mut field = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                fields.insert(key.to_owned(), value.into());
+            }
+        };
+        field("reason", Some(refusal.kind.as_str().to_owned()));
+        field("host", refusal.host);
+        field("operation", refusal.request);
+        field("face", refusal.face.map(|face| face.to_string()));
+        field("detail", Some(refusal.detail));
+        if let Some(status) = refusal.status {
+            fields.insert("status".to_owned(), status.as_u16().into());
+        }
+        self.world.journal.record(&self.world.clock, Kind::EdgeRefused, None, fields, None);
+    }
+
+    fn served(&self) -> Vec<String> {
+        self.world.hosts().map(str::to_owned).collect()
+    }
+}
+
+impl Dispatcher {
+    fn note(
+        &self,
+        service: Service,
+        call: &Call,
+        status: StatusCode,
+        headers: &http::HeaderMap,
+        body: &Bytes,
+        micros: u64,
+    ) {
+        let mut fields = Map::new();
+        fields.insert("host".to_owned(), call.link.host.as_str().into());
+        fields.insert("method".to_owned(), call.method.as_str().into());
+        fields.insert("path".to_owned(), call.path.as_str().into());
+        fields.insert("status".to_owned(), status.as_u16().into());
+        fields.insert("service".to_owned(), service.word().into());
+        fields.insert("face".to_owned(), call.link.face.to_string().into());
+        fields.append(&mut call.facts());
+        let query = if call.query.is_empty() { "" } else { "?" };
+        let scheme = if call.link.secure { "https" } else { "http" };
+        let exchange = Exchange {
+            method: call.method.clone(),
+            url: format!("{scheme}://{}{}{query}{}", call.link.host, call.path, call.query),
+            request_headers: call.headers.clone(),
+            request_body: Exchange::clip(&call.body),
+            status,
+            response_headers: headers.clone(),
+            response_body: Exchange::clip(body),
+            micros,
+        };
+        let request = Some(call.request_id.to_string());
+        self.world.journal.record(&self.world.clock, Kind::Http, request, fields, Some(exchange));
+    }
+}

@@ -1,0 +1,120 @@
+//! The token answer, in the shapes of both versions.
+//!
+//! The first version writes numbers as text, the second as numbers; clients of each insist.
+
+use linarite_core::refusal::GrantRefusal;
+use serde_json::{Map, Value, json};
+
+use super::claims;
+use super::grants::{Holder, RefreshToken, seal};
+use super::refuse::Refused;
+use super::request::Wanted;
+use crate::directory::Session;
+use crate::journal::Kind;
+use crate::services::call::Call;
+use crate::world::apps::App;
+
+/// What an answer is made of.
+pub(super) struct Issue<'a> {
+    pub(super) session: &'a Session,
+    pub(super) client: &'a App,
+    pub(super) wanted: &'a Wanted,
+    pub(super) amr: &'a [String],
+    /// When the user signed in, in seconds.
+    pub(super) auth_time: i64,
+    pub(super) nonce: Option<&'a str>,
+    pub(super) v2: bool,
+    pub(super) client_info: bool,
+}
+
+impl Issue<'_> {
+    /// Who the grants of this answer are for.
+    pub(super) fn holder(&self) -> Holder {
+        let device = self.session.device.as_ref().map(|d| (d.device_id(), d.standing().epoch));
+        let amr: Vec<&str> = self.amr.iter().map(String::as_str).collect();
+        let since = linarite_core::instant::Instant::from_seconds(self.auth_time);
+        Holder::new(self.session.user.id, self.session.user.epoch, device, &amr, since)
+    }
+
+    /// The answer, with its event in the journal.
+    pub(super) fn answer(&self, call: &Call) -> Result<Value, Refused> {
+        let (settings, now) = (&call.world.tenant.settings, call.now());
+        let until = now + settings.access_token_lifetime;
+        let access =
+            claims::access_token(call, self.session, self.client, self.wanted, self.amr, until);
+        let sign = |claims: &Value| {
+            call.world
+                .keys
+                .tokens
+                .sign_jwt(claims)
+                .map_err(|_| Refused::from(GrantRefusal::Unreadable))
+        };
+        let access_token = sign(&access)?;
+        let refresh = RefreshToken {
+            holder: self.holder(),
+            client: self.client.id.to_string(),
+            resource: self.wanted.resource.clone(),
+            scope: self.wanted.asked.clone(),
+            until: (now + settings.refresh_token_lifetime).millis(),
+        };
+        let lifetime = settings.access_token_lifetime.seconds();
+        let mut answer = Map::new();
+        let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
+        put("token_type", "Bearer".into());
+        put("scope", self.wanted.scope.as_str().into());
+        if self.v2 {
+            put("expires_in", lifetime.into());
+            put("ext_expires_in", lifetime.into());
+        } else {
+            put("scope", self.wanted.permissions.as_str().into());
+            put("expires_in", lifetime.to_string().into());
+            put("ext_expires_in", lifetime.to_string().into());
+            put("expires_on", until.seconds().to_string().into());
+            put("not_before", now.seconds().to_string().into());
+            put("resource", self.wanted.resource.as_str().into());
+        }
+        put("access_token", access_token.into());
+        put("refresh_token", seal(call, &refresh)?.into());
+        if is_family(self.client) {
+            put("foci", "1".into());
+        }
+        if self.wanted.openid {
+            let claims =
+                claims::id_token(call, self.session, self.client, self.nonce, self.amr, self.v2);
+            put("id_token", sign(&claims)?.into());
+        }
+        if self.client_info {
+            put("client_info", claims::client_info(call, &self.session.user).into());
+        }
+        self.note(call, Some(&self.wanted.resource));
+        Ok(Value::Object(answer))
+    }
+
+    /// Notes that tokens were issued; `None` for a primary refresh token, which is for no resource.
+    pub(super) fn note(&self, call: &Call, resource: Option<&str>) {
+        note_session(call, self.session);
+        let mut fields = Map::new();
+        let facts = call.facts();
+        for key in ["grant", "client_id", "user", "device"] {
+            if let Some(value) = facts.get(key) {
+                fields.insert(key.to_owned(), value.clone());
+            }
+        }
+        fields.insert("resource".to_owned(), json!(resource));
+        fields.insert("amr".to_owned(), json!(self.amr));
+        call.record(Kind::TokenIssued, fields);
+    }
+}
+
+/// Notes who signed in on what.
+pub(super) fn note_session(call: &Call, session: &Session) {
+    call.note("user", session.user.upn.as_str());
+    if let Some(device) = &session.device {
+        call.note_device(device.device_id());
+    }
+}
+
+/// Whether a client shares its refresh tokens with the service's other clients.
+pub(super) fn is_family(client: &App) -> bool {
+    client.resource.is_none() && client.secret.is_none() && client.key == client.name
+}

@@ -1,0 +1,274 @@
+//! Primary refresh tokens: request, use, renewal (MS-OAPXBC; section 7; client notes 5 and 6).
+//!
+//! A request signed with the device key (RS256, `x5c`) asks for one; a request signed with a key derived from its session
+//! key (HS256, `ctx`) uses it. The key derivation is chosen by the JWT header, never by the api version. Times in these
+//! requests are decoration, are strings with one client, and are not judged; the nonce is what makes a request fresh.
+//! Left out: device-only tokens, user certificates, SAML, protocol 4.0.
+
+use linarite_core::device::DeviceKey;
+use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::claims;
+use super::grants::{Prt, RefreshToken, check_nonce, in_time, open, seal};
+use super::issue::Issue;
+use super::refuse::Refused;
+use super::request::{Parameters, known_client, wanted};
+use super::token::{Answer, JWT_BEARER, enter, may_redeem, note_holder};
+use crate::directory::{DeviceEvidence, Session, SignIn, UserEvidence};
+use crate::entropy::Stream;
+use crate::keys::certificate::PeerCertificate;
+use crate::keys::encoding::from_either;
+use crate::keys::hello::verify_assertion;
+use crate::keys::jose::Jws;
+use crate::keys::jwe;
+use crate::keys::kdf::KdfVersion;
+use crate::keys::transport::TransportKey;
+use crate::services::call::Call;
+
+/// The payload of a signed request. Members that only decorate are not read.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Request {
+    pub(super) client_id: Option<String>,
+    pub(super) request_nonce: Option<String>,
+    scope: Option<String>,
+    grant_type: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    pub(super) refresh_token: Option<String>,
+    assertion: Option<String>,
+    resource: Option<String>,
+}
+
+/// Answers a signed request.
+pub(super) async fn exchange(
+    call: &Call,
+    form: &Parameters,
+    request: &str,
+    v2: bool,
+) -> Result<Answer, Refused> {
+    let jws = Jws::parse(request).map_err(|_| GrantRefusal::SignatureInvalid)?;
+    let payload: Request = jws.payload_json().map_err(|_| Refused::wire("request-malformed"))?;
+    if let Some(id) = &payload.client_id {
+        call.note("client_id", id.chars().take(100).collect::<String>());
+    }
+    let client_info = form.get("client_info") == Some("1");
+    if jws.header().x5c.is_empty() {
+        use_prt(call, &jws, &payload, v2, client_info).await.map(Answer::Sealed)
+    } else {
+        request_prt(call, &jws, &payload, client_info).await.map(Answer::Clear)
+    }
+}
+
+/// The certificate that signed a request, once the signature is found right.
+fn signer(jws: &Jws) -> Result<PeerCertificate, GrantRefusal> {
+    let der = jws.header().x5c.first().ok_or(GrantRefusal::SignatureInvalid)?;
+    let certificate = PeerCertificate::from_der(der).map_err(|_| GrantRefusal::SignatureInvalid)?;
+    jws.verify(&certificate.key).map_err(|_| GrantRefusal::SignatureInvalid)?;
+    Ok(certificate)
+}
+
+async fn request_prt(
+    call: &Call,
+    jws: &Jws,
+    payload: &Request,
+    client_info: bool,
+) -> Result<Value, Refused> {
+    let certificate = signer(jws)?;
+    if let Some(device) = certificate.device_id() {
+        call.note_device(device);
+    }
+    let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
+    let mark = check_nonce(call, payload.request_nonce.as_deref())?;
+    let (user, amr) = user_evidence(call, payload)?;
+    let shown = DeviceKey {
+        thumbprint: certificate.thumbprint,
+        alt_security_id: certificate.alt_security_id(),
+    };
+    let sign_in = SignIn {
+        user,
+        device: DeviceEvidence::Certificate(shown),
+        once: Some(mark),
+        now: call.now(),
+    };
+    let typed = payload.username.clone().unwrap_or_default();
+    let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", typed))?;
+    let key = transport_key(&session)?;
+    let session_key: [u8; 32] = call.world.entropy.draw(Stream::SessionKey);
+    let wrapped =
+        key.wrap(&session_key).map_err(|_| Refused::from(GrantRefusal::SessionKeyInvalid))?;
+    let amr: Vec<String> = amr.iter().map(|&word| word.to_owned()).collect();
+    let asked = wanted(call, None, payload.scope.as_deref().unwrap_or("openid aza"))?;
+    let issue = Issue {
+        session: &session,
+        client,
+        wanted: &asked,
+        amr: &amr,
+        auth_time: call.now().seconds(),
+        nonce: None,
+        v2: false,
+        client_info,
+    };
+    let prt = new_prt(call, &issue, &session_key)?;
+    let id_token = claims::id_token(call, &session, client, None, &amr, false);
+    let lifetime = call.world.tenant.settings.prt_lifetime.seconds();
+    let mut answer = json!({
+        "token_type": "Bearer",
+        "expires_in": lifetime.to_string(),
+        "ext_expires_in": "0",
+        "expires_on": (call.now().seconds() + lifetime).to_string(),
+        "refresh_token": prt,
+        "refresh_token_expires_in": lifetime,
+        "session_key_jwe": wrapped,
+        "id_token": call.world.keys.tokens.sign_jwt(&id_token).map_err(|_| Refused::from(GrantRefusal::Unreadable))?,
+        "device_tenant_id": call.world.tenant.id.to_string(),
+    });
+    if let (true, Value::Object(members)) = (client_info, &mut answer) {
+        let info = claims::client_info(call, &session.user);
+        members.insert("client_info".to_owned(), info.into());
+    }
+    call.note("operation", "prt.request");
+    issue.note(call, None);
+    Ok(answer)
+}
+
+/// What the user shows inside a signed request, and how that counts as a way to sign in.
+fn user_evidence(
+    call: &Call,
+    payload: &Request,
+) -> Result<(UserEvidence, &'static [&'static str]), Refused> {
+    match payload.grant_type.as_deref() {
+        Some("password") => {
+            let upn = payload.username.clone().ok_or_else(|| Refused::missing("username"))?;
+            call.note("user", upn.as_str());
+            let password = payload.password.clone().unwrap_or_default();
+            Ok((UserEvidence::Password { upn, password }, &["pwd"]))
+        }
+        Some("refresh_token") => {
+            let text = payload.refresh_token.as_deref();
+            let token: RefreshToken =
+                open(call, text.ok_or_else(|| Refused::missing("refresh_token"))?)?;
+            in_time(call, token.until)?;
+            let id = payload.client_id.as_deref().unwrap_or_default();
+            may_redeem(call, known_client(call, id)?, &token)?;
+            Ok((token.holder.user()?, &["pwd"]))
+        }
+        Some(JWT_BEARER) => hello(call, payload).map(|user| (user, &["rsa", "ngcmfa", "mfa"][..])),
+        Some("device_token") => Err(Refused::wire("device-token-not-emulated")),
+        Some(other) => {
+            let shown: String = other.chars().take(100).collect();
+            Err(Refused::wire("grant-type-not-emulated").with("name", shown))
+        }
+        None => Err(Refused::missing("grant_type")),
+    }
+}
+
+/// A Windows Hello assertion, signed with a key that was registered for the user.
+fn hello(call: &Call, payload: &Request) -> Result<UserEvidence, Refused> {
+    #[derive(Deserialize)]
+    struct Assertion {
+        iss: Option<String>,
+        request_nonce: Option<String>,
+    }
+    let text = payload.assertion.as_deref().ok_or_else(|| Refused::missing("assertion"))?;
+    let jws = Jws::parse(text).map_err(|_| GrantRefusal::HelloSignatureInvalid)?;
+    let kid = jws.header().kid.as_deref().and_then(from_either);
+    let id: [u8; 32] =
+        kid.and_then(|kid| kid.try_into().ok()).ok_or(GrantRefusal::HelloKeyUnknown)?;
+    let found = call.world.directory.hello_key(id).ok().flatten();
+    let (user, blob) = found.ok_or(GrantRefusal::HelloKeyUnknown)?;
+    let key = TransportKey::from_blob(&blob).map_err(|_| GrantRefusal::HelloKeyUnknown)?;
+    verify_assertion(&jws, &key).map_err(|_| GrantRefusal::HelloSignatureInvalid)?;
+    let said: Assertion = jws.payload_json().map_err(|_| GrantRefusal::HelloSignatureInvalid)?;
+    // The nonce of the assertion is used up with the request's own; that it is one of ours is what counts.
+    check_nonce(call, said.request_nonce.as_deref())?;
+    if let Some(upn) = &said.iss {
+        call.note("user", upn.as_str());
+    }
+    Ok(UserEvidence::Key { user })
+}
+
+fn transport_key(session: &Session) -> Result<TransportKey, Refused> {
+    let kept = session.device.as_ref().and_then(|device| device.transport_key());
+    kept.and_then(|blob| TransportKey::from_blob(blob).ok())
+        .ok_or_else(|| linarite_core::refusal::SessionRefusal::from(DeviceRefusal::Pending).into())
+}
+
+fn new_prt(call: &Call, issue: &Issue<'_>, key: &[u8; 32]) -> Result<String, Refused> {
+    let until = call.now() + call.world.tenant.settings.prt_lifetime;
+    Ok(seal(call, &Prt::new(issue.holder(), key, until))?)
+}
+
+/// A primary refresh token whose request is signed with its session key.
+pub(super) struct Shown {
+    pub(super) prt: Prt,
+    pub(super) key: [u8; 32],
+}
+
+/// Opens the primary refresh token of a request and checks the request's signature with its session key.
+pub(super) fn shown_prt(call: &Call, jws: &Jws, payload: &Request) -> Result<Shown, Refused> {
+    let text = payload.refresh_token.as_deref().ok_or_else(|| Refused::missing("refresh_token"))?;
+    let prt: Prt = open(call, text)?;
+    note_holder(call, &prt.holder);
+    let key = prt.session_key()?;
+    if jws.header().kdf_version() == Ok(KdfVersion::V1) && !call.world.tenant.settings.kdf_v1 {
+        return Err(GrantRefusal::KdfRefused.into());
+    }
+    jws.verify_with_session_key(&key).map_err(|_| GrantRefusal::SessionKeyInvalid)?;
+    in_time(call, prt.until)?;
+    Ok(Shown { prt, key })
+}
+
+async fn use_prt(
+    call: &Call,
+    jws: &Jws,
+    payload: &Request,
+    v2: bool,
+    client_info: bool,
+) -> Result<String, Refused> {
+    let Shown { prt, key } = shown_prt(call, jws, payload)?;
+    let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
+    let mark = check_nonce(call, payload.request_nonce.as_deref())?;
+    let scope = payload.scope.as_deref().unwrap_or("openid");
+    let renewal = scope.split_whitespace().any(|word| word == "aza");
+    let resource = payload.resource.as_deref().filter(|resource| !resource.is_empty());
+    let asked = if renewal { wanted(call, None, scope)? } else { wanted(call, resource, scope)? };
+    let sign_in = SignIn {
+        user: prt.holder.user()?,
+        device: prt.holder.device()?,
+        once: Some(mark),
+        now: call.now(),
+    };
+    let session = enter(call, sign_in).await?;
+    let issue = Issue {
+        session: &session,
+        client,
+        wanted: &asked,
+        amr: &prt.holder.amr,
+        auth_time: prt.holder.auth_time,
+        nonce: None,
+        v2,
+        client_info,
+    };
+    let answer = if renewal {
+        call.note("operation", "prt.renew");
+        let lifetime = call.world.tenant.settings.prt_lifetime.seconds();
+        issue.note(call, None);
+        json!({
+            "token_type": "Bearer",
+            "expires_in": lifetime.to_string(),
+            "ext_expires_in": "0",
+            "expires_on": (call.now().seconds() + lifetime).to_string(),
+            "refresh_token": new_prt(call, &issue, &key)?,
+            "refresh_token_expires_in": lifetime,
+        })
+    } else {
+        call.note("operation", "prt.use");
+        issue.answer(call)?
+    };
+    let context: [u8; 24] = call.world.entropy.draw(Stream::Reply);
+    let iv: [u8; 12] = call.world.entropy.draw(Stream::Reply);
+    jwe::encrypt(&key, &context, iv, answer.to_string().as_bytes())
+        .map_err(|_| GrantRefusal::SessionKeyInvalid.into())
+}

@@ -1,0 +1,123 @@
+//! How sign-in says no: as JSON, as a page, or by a redirect. Codes and texts come from `server/data/aadsts.toml`.
+//!
+//! The envelope is section 0 of the error notes: the description carries trace id, correlation id and timestamp, each on a
+//! line of its own.
+
+use http::StatusCode;
+use linarite_core::refusal::{GrantRefusal, SessionRefusal};
+use serde_json::{Map, Value, json};
+
+use crate::clock::format;
+use crate::journal::Kind;
+use crate::services::call::Call;
+use crate::services::reply::{Reply, empty, private_json};
+use crate::services::tables::fill;
+
+/// A refusal with what fills its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) reason: &'static str,
+    values: Vec<(&'static str, String)>,
+}
+
+/// A refusal as the client sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) code: u32,
+    pub(super) error: String,
+    pub(super) suberror: Option<String>,
+    pub(super) status: StatusCode,
+    /// The text behind the code, without the lines of ids.
+    pub(super) text: String,
+    /// Code, text and the lines of ids.
+    pub(super) description: String,
+    pub(super) timestamp: String,
+}
+
+impl From<SessionRefusal> for Refused {
+    fn from(refusal: SessionRefusal) -> Self {
+        Self::wire(refusal.reason())
+    }
+}
+
+impl From<GrantRefusal> for Refused {
+    fn from(refusal: GrantRefusal) -> Self {
+        Self::wire(refusal.reason())
+    }
+}
+
+impl Refused {
+    /// A refusal by its word in the table.
+    pub(super) const fn wire(reason: &'static str) -> Self {
+        Self { reason, values: Vec::new() }
+    }
+
+    /// Fills `{name}` of the text.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// What a parameter that is not there is told.
+    pub(super) fn missing(parameter: &str) -> Self {
+        Self::wire("parameter-missing").with("name", parameter)
+    }
+
+    /// The refusal as this client sees it; `None` only for a word without a row, which no table that loaded has.
+    pub(super) fn shown(&self, call: &Call) -> Option<Shown> {
+        let row = call.world.tables.sts(self.reason)?;
+        let now = format(call.now(), "%Y-%m-%d %H:%M:%SZ");
+        let mut values: Vec<(&str, &str)> =
+            self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        values.extend([("tenant", call.world.tenant.name.as_str()), ("now", now.as_str())]);
+        let text = fill(&row.text, &values);
+        let description = format!(
+            "AADSTS{}: {text}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {now}",
+            row.code, call.request_id, call.correlation_id
+        );
+        Some(Shown {
+            code: row.code,
+            error: row.error.clone(),
+            suberror: row.suberror.clone(),
+            status: StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST),
+            text,
+            description,
+            timestamp: now,
+        })
+    }
+
+    /// Notes the refusal in the journal, with its reason.
+    pub(super) fn note(&self, call: &Call, code: u32) {
+        call.note("reason", self.reason);
+        call.note("aadsts", code);
+        let facts = call.facts();
+        let mut fields = Map::new();
+        for key in ["reason", "aadsts", "grant", "client_id", "user", "device", "resource"] {
+            if let Some(value) = facts.get(key) {
+                fields.insert(key.to_owned(), value.clone());
+            }
+        }
+        call.record(Kind::TokenDenied, fields);
+    }
+
+    /// The refusal as JSON.
+    pub(super) fn reply(&self, call: &Call) -> Reply {
+        let Some(shown) = self.shown(call) else {
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        self.note(call, shown.code);
+        let mut body = json!({
+            "error": shown.error,
+            "error_description": shown.description,
+            "error_codes": [shown.code],
+            "timestamp": shown.timestamp,
+            "trace_id": call.request_id.to_string(),
+            "correlation_id": call.correlation_id.to_string(),
+            "error_uri": call.url("login.microsoftonline.com", &format!("/error?code={}", shown.code)),
+        });
+        if let (Some(suberror), Value::Object(members)) = (&shown.suberror, &mut body) {
+            members.insert("suberror".to_owned(), suberror.as_str().into());
+        }
+        private_json(shown.status, &body)
+    }
+}

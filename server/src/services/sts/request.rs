@@ -1,0 +1,122 @@
+//! Reading what all requests share: the tenant segment, the client and its secret, the resource and the scopes.
+
+use std::collections::BTreeMap;
+
+use super::refuse::Refused;
+use crate::services::call::Call;
+use crate::world::apps::App;
+
+/// The parameters of a form or a query; of repeated ones the first counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    pub(super) fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut map = BTreeMap::new();
+        for (key, value) in pairs {
+            map.entry(key.to_ascii_lowercase()).or_insert(value);
+        }
+        Self(map)
+    }
+
+    /// A parameter that is there and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn need(&self, name: &str) -> Result<&str, Refused> {
+        self.get(name).ok_or_else(|| Refused::missing(name))
+    }
+}
+
+/// The first segment, when it names this tenant.
+pub(super) fn tenant_segment(call: &Call) -> Result<String, Refused> {
+    let segment = call.segment(0).unwrap_or_default();
+    if call.world.tenant.answers_to(&segment) {
+        Ok(segment)
+    } else {
+        let shown: String = segment.chars().take(100).collect();
+        Err(Refused::wire("tenant-unknown").with("name", shown))
+    }
+}
+
+/// The client of a request, with its secret checked when it has shown or needs one.
+pub(super) fn client<'a>(call: &'a Call, parameters: &Parameters) -> Result<&'a App, Refused> {
+    let id = parameters.need("client_id")?;
+    call.note("client_id", id);
+    let app = known_client(call, id)?;
+    match (parameters.get("client_secret"), &app.secret) {
+        (Some(given), Some(kept)) if given == kept => Ok(app),
+        (Some(_), Some(_)) => Err(Refused::wire("client-secret-wrong").with("name", id)),
+        (Some(_), None) => Err(Refused::wire("client-secret-on-public-client")),
+        (None, _) if app.public => Ok(app),
+        (None, _) => Err(Refused::wire("client-secret-missing")),
+    }
+}
+
+/// The client with this id.
+pub(super) fn known_client<'a>(call: &'a Call, id: &str) -> Result<&'a App, Refused> {
+    let shown: String = id.chars().take(100).collect();
+    call.world.apps.client(id).ok_or_else(|| Refused::wire("client-unknown").with("name", shown))
+}
+
+/// What a token is wanted for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The audience, in the client's own spelling.
+    pub(super) resource: String,
+    /// The delegated permissions of the resource.
+    pub(super) permissions: String,
+    /// What `scope` of the answer says: what was asked for, but for `offline_access`.
+    pub(super) scope: String,
+    /// Whether an id token is wanted.
+    pub(super) openid: bool,
+    /// `scope` as it was asked for, to be remembered.
+    pub(super) asked: String,
+}
+
+/// Scopes that are about the sign-in itself, not about a resource. `aza` and `ugs` ask for a primary refresh token.
+const OWN_SCOPES: [&str; 6] = ["openid", "profile", "email", "offline_access", "aza", "ugs"];
+
+/// What the resource parameter of the first version and the scope parameter of both ask for.
+pub(super) fn wanted(call: &Call, resource: Option<&str>, scope: &str) -> Result<Wanted, Refused> {
+    let mut found = resource.map(str::to_owned);
+    let mut names = Vec::new();
+    for word in scope.split_whitespace() {
+        if OWN_SCOPES.contains(&word) {
+            continue;
+        }
+        let (of, name) = match word.rsplit_once('/') {
+            Some((of, name)) => (of.to_owned(), name),
+            None => ("https://graph.microsoft.com".to_owned(), word),
+        };
+        match &found {
+            None => found = Some(of),
+            Some(_) if resource.is_some() => {}
+            Some(one) if one.eq_ignore_ascii_case(&of) => {}
+            Some(_) => return Err(Refused::wire("scope-invalid").with("name", scope)),
+        }
+        names.push(name);
+    }
+    let resource = found.unwrap_or_else(|| "https://graph.microsoft.com".to_owned());
+    let Some(known) = call.world.apps.resource(&resource) else {
+        let shown: String = resource.chars().take(200).collect();
+        return Err(Refused::wire("resource-unknown").with("name", shown));
+    };
+    let permissions = if names.is_empty() || names.contains(&".default") {
+        known.scopes.clone()
+    } else {
+        names.join(" ")
+    };
+    let shown: Vec<&str> = scope
+        .split_whitespace()
+        .filter(|word| !["offline_access", "aza", "ugs"].contains(word))
+        .collect();
+    Ok(Wanted {
+        openid: scope.split_whitespace().any(|word| word == "openid"),
+        scope: if shown.is_empty() { permissions.clone() } else { shown.join(" ") },
+        asked: scope.to_owned(),
+        permissions,
+        resource,
+    })
+}

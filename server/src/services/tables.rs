@@ -1,0 +1,193 @@
+//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml` and `graph.toml`.
+//!
+//! The word of each refusal of core has a row for each service that can say it. What no source confirms is marked
+//! `assumed` in the table, so that it can be corrected without touching code. A table with a row missing does not load.
+
+use std::collections::BTreeMap;
+
+use linarite_core::refusal::{
+    AccessRefusal, DeviceRefusal, GrantRefusal, JoinRefusal, QueryRefusal, SignInRefusal,
+};
+use serde::Deserialize;
+
+/// How sign-in says no.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct StsRow {
+    /// The number behind `AADSTS`.
+    pub code: u32,
+    /// `error` of the answer.
+    pub error: String,
+    /// `suberror`, if any.
+    pub suberror: Option<String>,
+    /// HTTP status.
+    pub status: u16,
+    /// The text behind the code; `{name}` is filled in.
+    pub text: String,
+    /// Whether no source confirms the code, the error or the status.
+    #[serde(default)]
+    pub assumed: bool,
+}
+
+/// How device registration says no.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct DrsRow {
+    /// `ErrorType` of the older shape, `code` of the newer one.
+    pub code: String,
+    /// `subcode` of the newer shape.
+    pub subcode: Option<String>,
+    /// HTTP status.
+    pub status: u16,
+    /// The message; `{name}` is filled in.
+    pub message: String,
+    /// Whether no source confirms it.
+    #[serde(default)]
+    pub assumed: bool,
+}
+
+/// How Graph and other resources say no.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct GraphRow {
+    /// `error.code`.
+    pub code: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The message; `{name}` is filled in.
+    pub message: String,
+    /// Whether no source confirms it.
+    #[serde(default)]
+    pub assumed: bool,
+}
+
+/// All tables.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    sts: BTreeMap<String, StsRow>,
+    drs: BTreeMap<String, DrsRow>,
+    graph: BTreeMap<String, GraphRow>,
+}
+
+/// Refusals of sign-in that are mistakes on the wire, not decisions.
+pub const STS_WIRE: &[&str] = &[
+    "parameter-missing",
+    "grant-type-unsupported",
+    "grant-type-not-emulated",
+    "client-secret-missing",
+    "request-malformed",
+    "tenant-unknown",
+    "client-unknown",
+    "client-secret-wrong",
+    "client-secret-on-public-client",
+    "resource-unknown",
+    "scope-invalid",
+    "redirect-unknown",
+    "response-type-unsupported",
+    "authority-unknown",
+    "endpoint-unknown",
+    "session-missing",
+    "device-token-not-emulated",
+    "directory-failed",
+];
+
+/// Refusals of device registration that are mistakes on the wire.
+pub const DRS_WIRE: &[&str] = &[
+    "request-malformed",
+    "token-invalid",
+    "token-expired",
+    "token-audience-wrong",
+    "api-version-unknown",
+    "certificate-request-invalid",
+    "transport-key-invalid",
+    "endpoint-unknown",
+    "tenant-unknown",
+    "accept-missing",
+    "mutual-tls-unavailable",
+    "directory-failed",
+];
+
+/// Refusals of Graph and resources that are mistakes on the wire.
+pub const GRAPH_WIRE: &[&str] = &["endpoint-unknown", "method-unsupported"];
+
+impl Tables {
+    /// Reads the tables that are built in.
+    pub fn load() -> Result<Self, String> {
+        let read = |name: &str, error: toml::de::Error| format!("server/data/{name}: {error}");
+        let tables = Self {
+            sts: toml::from_str(include_str!("../../data/aadsts.toml"))
+                .map_err(|error| read("aadsts.toml", error))?,
+            drs: toml::from_str(include_str!("../../data/drs.toml"))
+                .map_err(|error| read("drs.toml", error))?,
+            graph: toml::from_str(include_str!("../../data/graph.toml"))
+                .map_err(|error| read("graph.toml", error))?,
+        };
+        tables.complete()?;
+        Ok(tables)
+    }
+
+    fn complete(&self) -> Result<(), String> {
+        let sts = (DeviceRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(SignInRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(GrantRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(STS_WIRE.iter().copied());
+        let drs = JoinRefusal::ALL.iter().map(|r| r.reason()).chain(DRS_WIRE.iter().copied());
+        let graph = (AccessRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(GRAPH_WIRE.iter().copied());
+        let missing = sts
+            .filter(|word| !self.sts.contains_key(*word))
+            .map(|word| format!("aadsts.toml: no row for {word}"))
+            .chain(
+                drs.filter(|word| !self.drs.contains_key(*word))
+                    .map(|word| format!("drs.toml: no row for {word}")),
+            )
+            .chain(
+                graph
+                    .filter(|word| !self.graph.contains_key(*word))
+                    .map(|word| format!("graph.toml: no row for {word}")),
+            )
+            .collect::<Vec<_>>();
+        if missing.is_empty() { Ok(()) } else { Err(missing.join("\n")) }
+    }
+
+    /// How sign-in says this.
+    pub fn sts(&self, reason: &str) -> Option<&StsRow> {
+        self.sts.get(reason)
+    }
+
+    /// How device registration says this.
+    pub fn drs(&self, reason: &str) -> Option<&DrsRow> {
+        self.drs.get(reason)
+    }
+
+    /// How Graph and other resources say this.
+    pub fn graph(&self, reason: &str) -> Option<&GraphRow> {
+        self.graph.get(reason)
+    }
+}
+
+/// Fills `{name}` in a text.
+pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    values
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_row_in_the_table_of_each_service_that_can_say_it() {
+        Tables::load().unwrap();
+    }
+
+    #[test]
+    fn names_in_a_text_are_filled_in() {
+        assert_eq!(
+            fill("no {what} for {who}", &[("who", "bob"), ("what", "tea")]),
+            "no tea for bob"
+        );
+    }
+}
