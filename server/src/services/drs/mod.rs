@@ -1,0 +1,41 @@
+//! enterpriseregistration.windows.net: device registration.
+//!
+//! Discovery and contract (MS-DVRD and its successor), join and register (MS-DVRJ, the service's dialect), hybrid join,
+//! delete by mutual TLS, nonce, Windows Hello keys (MS-KPP). Section numbers in the modules are those of the device
+//! registration notes.
+//! Left out: SOAP enrolment of older systems, precreation, WebAuthn, password policy, management; each is refused by name.
+
+mod delete;
+mod discovery;
+mod hello;
+mod join;
+mod refuse;
+
+use axum::Router;
+use axum::routing::{delete as on_delete, get, post};
+
+use super::call::Call;
+use super::reply::Reply;
+use refuse::Refused;
+
+/// The routes of the service.
+pub fn router() -> Router {
+    Router::new()
+        .route("/enrollmentserver/contract", get(discovery::contract))
+        .route("/{tenant}/discover", get(discovery::discover))
+        .route("/enrollmentserver/device", post(join::join))
+        .route("/enrollmentserver/device/", post(join::join))
+        .route("/enrollmentserver/device/{id}", on_delete(delete::delete).put(join::hybrid))
+        .route("/enrollmentserver/device/{id}/", on_delete(delete::delete).put(join::hybrid))
+        .route("/enrollmentserver/nonce/{tenant}", get(discovery::nonce))
+        .route("/enrollmentserver/nonce/{tenant}/", get(discovery::nonce))
+        .route("/enrollmentserver/key", post(hello::key))
+        .route("/enrollmentserver/key/", post(hello::key))
+        .fallback(not_emulated)
+        .method_not_allowed_fallback(not_emulated)
+}
+
+async fn not_emulated(call: Call) -> Reply {
+    let what = format!("{} {}", call.method, call.path);
+    Refused::wire("endpoint-unknown").with("name", what).reply(&call)
+}

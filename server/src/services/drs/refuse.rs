@@ -1,0 +1,124 @@
+//! How device registration says no, in two generations of JSON (section 4.5). Words come from `server/data/drs.toml`.
+//!
+//! Requests of api-version 2.0 get the newer shape, all others the older one; a superset would be read by either client
+//! and prove neither.
+
+use http::StatusCode;
+use linarite_core::refusal::{AccessRefusal, JoinRefusal};
+use serde_json::{Map, json};
+
+use crate::clock::format;
+use crate::directory::DirectoryError;
+use crate::journal::Kind;
+use crate::services::call::Call;
+use crate::services::reply::{Reply, empty, private_json};
+use crate::services::tables::fill;
+
+/// A refusal with what fills its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) reason: &'static str,
+    values: Vec<(&'static str, String)>,
+}
+
+impl From<JoinRefusal> for Refused {
+    fn from(refusal: JoinRefusal) -> Self {
+        Self::wire(refusal.reason())
+    }
+}
+
+impl From<AccessRefusal> for Refused {
+    fn from(refusal: AccessRefusal) -> Self {
+        Self::wire(match refusal {
+            AccessRefusal::TokenExpired => "token-expired",
+            AccessRefusal::AudienceWrong => "token-audience-wrong",
+            AccessRefusal::UserUnknown | AccessRefusal::UserDisabled => {
+                JoinRefusal::UserRefused.reason()
+            }
+            AccessRefusal::RoleMissing => JoinRefusal::NotAllowed.reason(),
+            AccessRefusal::TokenMissing
+            | AccessRefusal::TokenInvalid
+            | AccessRefusal::DeviceDisabled
+            | AccessRefusal::DeviceDeleted
+            | AccessRefusal::DeviceUnknown => "token-invalid",
+        })
+    }
+}
+
+impl From<DirectoryError> for Refused {
+    fn from(error: DirectoryError) -> Self {
+        tracing::error!(%error, "a registration failed");
+        Self::wire("directory-failed")
+    }
+}
+
+impl Refused {
+    /// A refusal by its word in the table.
+    pub(super) const fn wire(reason: &'static str) -> Self {
+        Self { reason, values: Vec::new() }
+    }
+
+    /// Fills `{name}` of the message.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// A malformed request, and what is wrong with it.
+    pub(super) fn malformed(what: impl Into<String>) -> Self {
+        Self::wire("request-malformed").with("name", what)
+    }
+
+    /// The refusal of a join, with its event in the journal.
+    pub(super) fn reply_to_join(&self, call: &Call) -> Reply {
+        let mut fields = Map::new();
+        fields.insert("reason".to_owned(), self.reason.into());
+        for (key, value) in call.facts() {
+            if ["user", "device", "name", "join_type", "operation"].contains(&key.as_str()) {
+                fields.insert(key, value);
+            }
+        }
+        call.record(Kind::JoinDenied, fields);
+        self.reply(call)
+    }
+
+    /// The refusal as JSON.
+    pub(super) fn reply(&self, call: &Call) -> Reply {
+        let Some(row) = call.world.tables.drs(self.reason) else {
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        call.note("reason", self.reason);
+        let values: Vec<(&str, &str)> =
+            self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let message = fill(&row.message, &values);
+        let time = format(call.now(), "%m-%d-%Y %H:%M:%SZ");
+        let newer = call.query_value("api-version").as_deref() == Some("2.0");
+        let body = if newer {
+            json!({
+                "code": row.code,
+                "subcode": row.subcode,
+                "message": message,
+                "operation": operation(call),
+                "requestid": call.request_id.to_string(),
+                "time": time,
+            })
+        } else {
+            json!({
+                "ErrorType": row.code,
+                "Message": message,
+                "TraceId": call.request_id.to_string(),
+                "Time": time,
+            })
+        };
+        private_json(StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST), &body)
+    }
+}
+
+fn operation(call: &Call) -> &'static str {
+    match call.method.as_str() {
+        "POST" => "DeviceJoin",
+        "PUT" => "DeviceRenew",
+        "DELETE" => "DeviceDelete",
+        _ => "Discover",
+    }
+}
