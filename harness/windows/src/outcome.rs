@@ -122,8 +122,8 @@ impl Failure {
 
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
-        let output =
-            format!("{}\nerror {}\n", failure.info.message, hresult::printed(failure.hresult));
+        let message = failure.info.message.replace('\r', "");
+        let output = format!("{message}\nerror {}\n", hresult::printed(failure.hresult));
         Self {
             exit: 1,
             output,

@@ -170,7 +170,15 @@ fn page_failure(answer: &Answer, page: &str) -> Failure {
     } else {
         answer.unexpected(hresult::TOKEN_OTHER, "the way back to the app")
     };
-    if let Some(code) = aadsts(page) {
+    // A page that shows its form again says why in the settings of its script.
+    let listed = setting(page, "sErrorCode").and_then(|code| code.parse().ok());
+    if let Some(code) = listed.filter(|code| *code != 0) {
+        failure.info.aadsts = Some(code);
+        failure.info.message = setting(page, "sErrTxt").unwrap_or_default();
+        if !failure.info.message.contains("AADSTS") {
+            failure.info.message = format!("AADSTS{code}: {}", failure.info.message);
+        }
+    } else if let Some(code) = aadsts(page) {
         failure.info.aadsts = Some(code);
         // The page's own sentence, without its markup.
         let sentence = page.split("AADSTS").nth(1).unwrap_or_default();
@@ -182,6 +190,17 @@ fn page_failure(answer: &Answer, page: &str) -> Failure {
         failure.info.message = format!("AADSTS{}", sentence.trim_end());
     }
     failure
+}
+
+/// A text among the settings (`$Config`, JSON) that sign-in pages carry for their script.
+fn setting(page: &str, name: &str) -> Option<String> {
+    let (_, rest) = page.split_once(&format!("\"{name}\":"))?;
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
+    match values.next()?.ok()? {
+        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// A form of a page, as far as this browser understands forms.
@@ -298,10 +317,21 @@ mod tests {
         assert_eq!(form.encoded(), "ctx=a%22b&login=alice%40contoso.test&passwd=p%20w");
     }
 
+    #[test]
+    fn the_reason_is_read_from_the_settings_of_a_page() {
+        let page = r#"<script>$Config={"a":{},"sErrorCode":"50126","sErrTxt":"no \u003cgood\u003e"};</script>"#;
+        assert_eq!(setting(page, "sErrorCode").as_deref(), Some("50126"));
+        let failure = page_failure(&Answer { status: 200, ..Answer::default() }, page);
+        assert_eq!(failure.info.aadsts, Some(50126));
+        assert_eq!(failure.info.message, "AADSTS50126: no <good>");
+        assert_eq!(setting(r#""sErrorCode":"#, "sErrorCode"), None);
+    }
+
     proptest! {
         #[test]
         fn reading_a_page_never_panics(page in "(<form|<input|</form>|action=|name='|\"|é|[a-z <>=]{0,9}){0,30}") {
             drop(Form::first(&page));
+            drop(page_failure(&Answer::default(), &format!("\"sErrorCode\":{page}")));
         }
     }
 }

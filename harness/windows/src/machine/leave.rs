@@ -26,9 +26,9 @@ async fn delete(line: &Line, registration: &Registration) -> Result<(), Failure>
 
 fn told(output: &mut String, result: Result<(), Failure>) -> Option<ErrorInfo> {
     let failure = result.err()?;
-    output.push_str("the service was not told: ");
+    output.push_str("the service did not delete the device: ");
     output.push_str(&failure.info.message);
-    output.push_str("\nits record of the device may stay behind\n");
+    output.push_str("\nif the directory has a record of the device, it stays behind\n");
     Some(*failure.info)
 }
 

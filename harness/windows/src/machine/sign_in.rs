@@ -132,7 +132,7 @@ fn lock_screen(failure: Failure) -> Outcome {
         local @ (hresult::STATUS_LOGON_FAILURE | hresult::NOT_IMPLEMENTED) => local,
         _ => logon_status(&failure),
     };
-    let message = failure.info.message.clone();
+    let message = failure.info.message.replace('\r', "");
     let mut outcome = Outcome::from(failure.with_hresult(status));
     if status != hresult::NOT_IMPLEMENTED {
         outcome.output = format!("{LOCK_SCREEN}\n{message}\nstatus {}\n", hresult::printed(status));
