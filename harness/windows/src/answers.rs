@@ -17,8 +17,12 @@ pub(crate) fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
 
 /// The text at a path of members; a number counts as its digits.
 pub(crate) fn text(value: &Value, path: &[&str]) -> Option<String> {
-    let found = path.iter().try_fold(value, |value, name| member(value, name))?;
-    match found {
+    scalar(path.iter().try_fold(value, |value, name| member(value, name))?)
+}
+
+/// A text, or a number as its digits.
+pub(crate) fn scalar(value: &Value) -> Option<String> {
+    match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,

@@ -12,7 +12,7 @@ use reqwest::Url;
 use super::Machine;
 use super::prt::{Target, cookie};
 use super::token::{TokenRequest, plain_grant};
-use crate::answers::aadsts;
+use crate::answers::{aadsts, scalar};
 use crate::hresult;
 use crate::outcome::{Failure, Tokens};
 use crate::wire::{Answer, Ask, Line, Speaker, form};
@@ -196,11 +196,7 @@ fn page_failure(answer: &Answer, page: &str) -> Failure {
 fn setting(page: &str, name: &str) -> Option<String> {
     let (_, rest) = page.split_once(&format!("\"{name}\":"))?;
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
-    match values.next()?.ok()? {
-        serde_json::Value::String(text) => Some(text),
-        serde_json::Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+    scalar(&values.next()?.ok()?)
 }
 
 /// A form of a page, as far as this browser understands forms.
