@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::decode::{Entries, field, unknown_key, wrong_type};
 use super::expr::{Scope, resolve};
 use super::finding::{Finding, Span};
-use super::model::{Machine, Share, WorldClock};
+use super::model::{Machine, RESOURCES, Share, WorldClock};
 use super::node::{Key, Kind, Node};
 use super::project::{Project, check_version};
 
@@ -35,6 +35,9 @@ pub const WORLD_KEYS: [&str; 14] = [
 /// Keys that the harness reads, which the server's reader does not get.
 const HARNESS_KEYS: [&str; 6] = ["linarite", "doc", "use", "machines", "clock", "share"];
 
+/// Keys of later versions: as empty lists and maps they say nothing, and nobody need refuse them.
+const MAY_BE_EMPTY: [&str; 3] = ["policies", "federation", "mdm"];
+
 /// A merged world.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -55,7 +58,11 @@ impl World {
             .node
             .entries()
             .iter()
-            .filter(|(key, _)| !HARNESS_KEYS.contains(&key.text.as_str()))
+            .filter(|(key, value)| {
+                let empty = value.elements().is_empty() && value.entries().is_empty();
+                let nothing = MAY_BE_EMPTY.contains(&key.text.as_str()) && empty;
+                !nothing && !HARNESS_KEYS.contains(&key.text.as_str())
+            })
             .cloned()
             .collect();
         resolve(&Node { kind: Kind::Map(entries), at: self.node.at.clone() }, scope)
@@ -65,6 +72,24 @@ impl World {
     /// `/users/bob/upn`; of the nearest thing above it when it is not there.
     pub fn place(&self, pointer: &str) -> &Span {
         &self.node.nearest(pointer).at
+    }
+
+    /// The finding for what the server's reader says about [`World::value`].
+    pub fn finding(&self, pointer: &str, message: &str) -> Finding {
+        let at = self.place(pointer).clone();
+        if let Some(what) = message.strip_prefix("not emulated yet: ") {
+            return Finding::error("scn::not-emulated", at, format!("not emulated yet: {what}"));
+        }
+        Finding::error("scn::world", at, message)
+    }
+
+    /// The URI of a resource that a `token` step names: an app of the world, a well-known name, or
+    /// a URI already.
+    pub fn resource(&self, name: &str) -> String {
+        let app = self.node.get("apps").and_then(|apps| apps.get(name));
+        let own = app.and_then(|app| app.get("resource").or_else(|| app.get("app_id")));
+        let known = RESOURCES.iter().find(|(known, _)| *known == name).map(|(_, uri)| *uri);
+        own.and_then(Node::text).or(known).unwrap_or(name).to_owned()
     }
 
     /// The ids under one of the keys that hold maps: users, machines, apps, devices.

@@ -24,6 +24,7 @@ pub fn parse(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Node> 
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         reject_unsupported_tags: true,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {
@@ -39,25 +40,51 @@ pub fn parse(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Node> 
             let at = error
                 .location()
                 .map_or_else(|| Span::of(source, 0, 0), |location| span(source, &location));
-            let words = error.without_snippet().to_string();
-            findings.push(
-                Finding::error(
-                    "scn::yaml",
-                    at,
-                    "this is not the YAML that scenarios are written in",
-                )
-                .label(first_line(&words)),
-            );
+            let words = first_line(&error.without_snippet().to_string());
+            let line = at.source.line(at.line).unwrap_or_default();
+            let help = syntax_help(&words, line);
+            let title = format!("this is not YAML that scenarios are written in: {words}");
+            findings.push(Finding::error("scn::yaml", at, title).maybe_help(help));
             None
         }
     }
 }
 
+/// Advice for the mistakes that are made most.
+fn syntax_help(words: &str, line: &str) -> Option<String> {
+    let help = if line.contains("${") || line.contains("{{") {
+        REFERENCE_HELP
+    } else if words.contains("mapping values are not allowed") {
+        "text with a colon and a space in it stands in quotes; keys of one map stand below each other"
+    } else if words.contains("merge keys") {
+        "write the keys out, or use a world or an action file with `use`"
+    } else if words.contains("several documents") {
+        "one file holds one scenario: remove the `---`"
+    } else if words.contains("unexpected character") {
+        "text that begins with a sign such as @ or ` stands in quotes"
+    } else {
+        return None;
+    };
+    Some(help.to_owned())
+}
+
+const REFERENCE_HELP: &str = "references are written $(name)";
+
 /// The first line of a parser's message, without the position that it repeats.
 fn first_line(words: &str) -> String {
+    if ["budget", "recursion limit", "replay"].iter().any(|limit| words.contains(limit)) {
+        return "nested too deeply, or too much of it".to_owned();
+    }
+    if words.contains("multiple YAML documents") {
+        return "several documents in one file".to_owned();
+    }
     let line = words.lines().next().unwrap_or_default().trim_start_matches("error: ");
     let line = line.strip_prefix("line ").and_then(|l| l.split_once(": ")).map_or(line, |(_, l)| l);
-    line.split(" at line ").next().unwrap_or(line).to_owned()
+    let line = line.split(" at line ").next().unwrap_or(line);
+    let line = line
+        .replace(" by configured policy", "")
+        .replace(" rejected by the configured policy", " is not allowed");
+    line.replace("`@'", "`@`")
 }
 
 /// The first tab in the indentation of a line. Inside a block of text it would be allowed, so this
@@ -124,7 +151,9 @@ fn convert_map(
         let at = span(source, &key.referenced);
         let value = convert(value, source, findings);
         let Some(text) = key.value.0 else {
-            findings.push(Finding::error("scn::yaml", at, "a key must be text"));
+            let help = source.line(at.line).filter(|line| line.contains("{{"));
+            let help = help.map(|_| REFERENCE_HELP.to_owned());
+            findings.push(Finding::error("scn::yaml", at, "a key must be text").maybe_help(help));
             continue;
         };
         if let Some((first, _)) = entries.iter().find(|(first, _)| first.text == text) {
@@ -146,7 +175,10 @@ fn convert_map(
 fn span(source: &Arc<Source>, location: &Location) -> Span {
     let to_u32 = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let length = to_u32(source.text.len() as u64);
-    let start = to_u32(location.span().byte_offset().unwrap_or(0)).min(length);
+    let Some(start) = location.span().byte_offset() else {
+        return by_line(source, location);
+    };
+    let start = to_u32(start).min(length);
     let end = start.saturating_add(to_u32(location.span().byte_len().unwrap_or(0))).min(length);
     Span {
         source: Arc::clone(source),
@@ -155,6 +187,18 @@ fn span(source: &Arc<Source>, location: &Location) -> Span {
         start,
         end,
     }
+}
+
+/// The span of one character for a place without bytes, as the scanner's errors have it.
+fn by_line(source: &Arc<Source>, location: &Location) -> Span {
+    let line = usize::try_from(location.line()).unwrap_or(usize::MAX).max(1);
+    let column = usize::try_from(location.column()).unwrap_or(usize::MAX).max(1);
+    let (start, text) =
+        line_starts(&source.text).nth(line - 1).unwrap_or_else(|| (source.text.len(), ""));
+    let text = text.trim_end_matches(['\n', '\r']);
+    let before: usize = text.chars().take(column - 1).map(char::len_utf8).sum();
+    let here = text.get(before..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    Span::of(source, start + before, start + before + here)
 }
 
 impl<'de> Deserialize<'de> for Raw {

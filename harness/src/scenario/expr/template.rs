@@ -47,7 +47,7 @@ impl Template {
             let Some(end) = closing(text, start + 2) else {
                 let title = "the reference is not closed";
                 return Err(ExprError::new("scn::bad-expression", start..text.len(), title)
-                    .help("close it with `)`, or write $$( for the characters themselves"));
+                    .help("close it with `)`; within { } or [ ] a reference with a comma stands in quotes; $$( is the text $("));
             };
             let shift = |range: &Range<usize>| range.start + start + 2..range.end + start + 2;
             let mut expr = parse(text.get(start + 2..end).unwrap_or_default())

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use crate::scenario::capture::CaptureSource;
 use crate::scenario::expr::Template;
 use crate::scenario::finding::{Finding, Span};
-use crate::scenario::model::{ACTIONS, Step};
+use crate::scenario::model::{
+    ACTIONS, AdminAction, CLIENTS, ClockAction, HttpAction, RESOURCES, Step, TokenAction,
+};
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::project::{Project, did_you_mean};
 use crate::scenario::suggest;
@@ -14,9 +16,6 @@ use crate::scenario::world::World;
 
 use super::names::Names;
 use super::{later, matchers};
-
-/// Resources that tokens can be asked for besides the apps of the world, URIs and GUIDs.
-const RESOURCES: [&str; 6] = ["graph", "aadgraph", "drs", "management", "office", "intune"];
 
 /// Actions that change something each time they run.
 const NOT_IDEMPOTENT: [&str; 7] =
@@ -289,31 +288,29 @@ impl<'a> Walk<'a, '_> {
                     .help("do it once, and put `eventually` on a step that only looks"),
             );
         }
-        if let Some((name, at)) = literal(step.get("token").and_then(|token| token.get("resource")))
-            && !RESOURCES.contains(&name)
-            && !name.contains("://")
-            && !is_guid(name)
-            && let Some(world) = self.world
-            && !world.ids("apps").any(|id| id == name)
-        {
-            let known: Vec<&str> = world.ids("apps").chain(RESOURCES).collect();
-            let help = suggest::help(name, known.iter().copied());
-            self.push("scn::unknown-app", at, format!("no app is called `{name}`")).help = help;
+        if let Some(token) = step.get("token") {
+            self.token(token);
         }
         if let Some(http) = step.get("http") {
             self.of_world("machines", "machine", http.get("from"));
             self.exactly_one(
                 http,
                 &["get", "post", "put", "patch", "delete", "head", "options"],
+                HttpAction::KEYS,
                 "a request has exactly one method",
             );
         }
         if let Some(clock) = step.get("clock") {
-            self.exactly_one(clock, &["advance", "set", "mode"], "`clock` takes one of");
+            self.exactly_one(
+                clock,
+                &["advance", "set", "mode"],
+                ClockAction::KEYS,
+                "`clock` does one of these",
+            );
         }
         if let Some(admin) = step.get("admin") {
-            let operations: Vec<&str> = crate::scenario::model::AdminAction::KEYS.to_vec();
-            self.exactly_one(admin, &operations, "`admin` does exactly one thing");
+            let all = AdminAction::KEYS;
+            self.exactly_one(admin, all, all, "`admin` does exactly one thing");
             for key in ["disable_user", "enable_user", "delete_user"] {
                 if literal(admin.get(key)).is_some_and(|(n, _)| !n.contains('@') && !is_guid(n)) {
                     self.of_world("users", "user", admin.get(key));
@@ -322,7 +319,28 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn exactly_one(&mut self, node: &Node, keys: &[&str], rule: &str) {
+    fn token(&mut self, token: &Node) {
+        self.exactly_one(
+            token,
+            &["resource", "scope"],
+            TokenAction::KEYS,
+            "a token is for either a resource or a scope",
+        );
+        let resources: Vec<&str> = RESOURCES.iter().map(|(name, _)| *name).collect();
+        for (key, words) in [("resource", &resources[..]), ("client", &CLIENTS[..])] {
+            let (Some(world), Some((name, at))) = (self.world, literal(token.get(key))) else {
+                continue;
+            };
+            let known: Vec<&str> = world.ids("apps").chain(words.iter().copied()).collect();
+            if known.contains(&name) || name.contains(':') || is_guid(name) {
+                continue;
+            }
+            let help = suggest::help(name, known.iter().copied());
+            self.push("scn::unknown-app", at, format!("no app is called `{name}`")).help = help;
+        }
+    }
+
+    fn exactly_one(&mut self, node: &Node, keys: &[&str], all: &[&str], rule: &str) {
         if !matches!(node.kind, Kind::Map(_)) {
             return;
         }
@@ -330,7 +348,7 @@ impl<'a> Walk<'a, '_> {
         let help = Some(format!("one of: {}", keys.join(", ")));
         match (found.next(), found.next()) {
             // A misspelt one is reported as an unknown key already.
-            (None, _) if node.entries().is_empty() => {
+            (None, _) if node.entries().iter().all(|(k, _)| all.contains(&k.text.as_str())) => {
                 self.push("scn::missing-key", &node.at, rule).help = help;
             }
             (Some(_), Some((second, _))) => {

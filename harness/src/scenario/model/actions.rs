@@ -81,8 +81,23 @@ record! {
         password: Option<Tpl<String>>,
         /// The refresh token to use.
         refresh_token: Option<Tpl<String>>,
+        /// The redirect address of the flow auth-code.
+        redirect_uri: Option<Tpl<String>>,
     }
 }
+
+/// The names of well-known applications that ask for tokens.
+pub const CLIENTS: [&str; 6] =
+    ["broker", "office", "teams", "edge", "azure-cli", "azure-powershell"];
+
+/// The names of well-known resources that tokens are for, and their URIs.
+pub const RESOURCES: [(&str, &str); 5] = [
+    ("graph", "https://graph.microsoft.com"),
+    ("aadgraph", "https://graph.windows.net"),
+    ("drs", "urn:ms-drs:enterpriseregistration.windows.net"),
+    ("management", "https://management.core.windows.net"),
+    ("intune", "https://api.manage.microsoft.com"),
+];
 
 words! {
     /// The way to ask for a token.

@@ -10,6 +10,7 @@ record! {
     /// A scenario file, `NAME.scenario.yaml` or `NAME.lab.yaml`.
     pub struct ScenarioFile {
         /// The version of the format: 1.
+        #[schemars(extend("const" = 1))]
         linarite: Node,
         /// The stable identity of the scenario, words joined by dots, such as `faq.revoke-latency`.
         id: String,
@@ -28,6 +29,7 @@ record! {
         /// How much real time the whole scenario may take. Default 60s.
         timeout: Option<Tpl<Dur>>,
         /// The world it plays in: `use: NAME` and what is different in this one.
+        #[schemars(with = "Option<WorldKeys>")]
         world: Option<Node>,
         /// Constants, for `$(NAME)`.
         vars: Option<Entries<Node>>,
@@ -42,6 +44,7 @@ record! {
         /// Faults by id. Not emulated yet.
         faults: Option<Node>,
         /// What is done and expected, in order.
+        #[schemars(required)]
         steps: Option<Vec<Step>>,
         /// What is done at the end in any case.
         always: Option<Vec<Step>>,
@@ -64,6 +67,7 @@ record! {
     /// An action file, `NAME.action.yaml`: steps with parameters.
     pub struct ActionFile {
         /// The version of the format: 1.
+        #[schemars(extend("const" = 1))]
         linarite: Node,
         /// What it does.
         doc: Option<String>,
@@ -77,12 +81,46 @@ record! {
 }
 
 record! {
+    /// A world: what `use` names, and what is different. `null` removes an entry.
+    pub struct WorldKeys {
+        /// `NAME` for fixtures/worlds/NAME.world.yaml, or a path that begins with `./`.
+        use_ as "use": Option<String>,
+        /// What it is for, in Markdown.
+        doc: Option<String>,
+        /// The tenant: name, id, domains, device_quota, may_join, mdm.
+        tenant: Option<Node>,
+        /// Users by id: upn, name, password and so on.
+        users: Option<Entries<Node>>,
+        /// Emulated client computers by id.
+        machines: Option<Entries<Machine>>,
+        /// Records that are in the directory already, by id: name, os, trust, owner, enabled.
+        devices: Option<Entries<Node>>,
+        /// Applications by id: app_id, resource, secret, redirect.
+        apps: Option<Entries<Node>>,
+        /// Conditional access. Not emulated yet.
+        policies: Option<Node>,
+        /// Federation servers. Not emulated yet.
+        federation: Option<Node>,
+        /// Device management. Not emulated yet.
+        mdm: Option<Node>,
+        /// Lifetimes and latencies: access_token_lifetime, revoke and so on.
+        settings: Option<Node>,
+        /// The clock.
+        clock: Option<WorldClock>,
+        /// Who shares the world.
+        share: Option<Share>,
+    }
+}
+
+record! {
     /// An emulated client computer.
     pub struct Machine {
         /// Its name, such as PC-1.
         name: Option<Tpl<String>>,
         /// Its operating system. Default windows-10.
         os: Option<Os>,
+        /// A version other than the usual one of the operating system.
+        os_version: Option<Tpl<String>>,
         /// The Active Directory domain it belongs to.
         domain: Option<Tpl<String>>,
         /// The local Windows users.

@@ -180,6 +180,14 @@ fn each_lint_says_what_and_where() {
             ],
         ),
         (
+            "  - token: { client: ofice, flow: prt }\n    machine: pc1\n  - token: { resource: graph, scope: x }\n    machine: pc1\n",
+            &[
+                "6:12 missing-key: a token is for either a resource or a scope",
+                "6:22 unknown-app: no app is called `ofice`",
+                "8:31 one-of: a token is for either a resource or a scope",
+            ],
+        ),
+        (
             "  - use: { file: nope }\n",
             &[
                 "6:18 unreadable: fixtures/actions/nope.action.yaml cannot be read: entity not found",
@@ -232,7 +240,10 @@ fn a_file_that_is_not_one_at_all_is_one_finding() {
     for (text, expected) in [
         ("", "1:1 wrong-type: a map is expected, not nothing"),
         ("- a\n", "1:1 wrong-type: a map is expected, not a list"),
-        ("steps: [\n", "1:8 yaml: this is not the YAML that scenarios are written in"),
+        (
+            "steps: [\n",
+            "1:8 yaml: this is not YAML that scenarios are written in: unclosed bracket '['",
+        ),
         ("a: 1\n\tb: 2\n", "2:1 tab: a tab in the indentation"),
     ] {
         let findings = findings(text);

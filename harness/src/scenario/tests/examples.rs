@@ -160,5 +160,8 @@ fn the_schema_is_a_draft_07_schema_of_all_keys() {
         assert!(step["properties"][key]["description"].is_string(), "{key} has a description");
     }
     assert_eq!(step["additionalProperties"], json!(false));
+    assert_eq!(step["properties"]["machine"]["type"], "string", "left out, but never null");
+    let machines = &schema["definitions"]["WorldKeys"]["properties"]["machines"];
+    assert_eq!(machines["additionalProperties"]["anyOf"][1]["type"], "null", "it may be removed");
     assert!(scenario_schema().ends_with("}\n"));
 }

@@ -104,6 +104,27 @@ fn mistakes_in_a_world_are_shown_where_they_are() {
 }
 
 #[test]
+fn what_the_server_refuses_is_shown_at_its_place() {
+    let loaded = world("  use: small\n  users: { alice: { password: c } }\n  policies: []", &[]);
+    let world = &loaded.runnable().unwrap().world;
+    assert!(world.value(&()).unwrap().get("policies").is_none(), "an empty list says nothing");
+    let finding = world.finding("/users/alice/password", "too short");
+    assert_eq!((finding.code, finding.line(), finding.column()), ("scn::world", 6, 31));
+    let finding = world.finding("/tenant/mdm", "not emulated yet: mdm");
+    assert_eq!((finding.code, finding.line()), ("scn::not-emulated", 2));
+}
+
+#[test]
+fn a_resource_is_an_app_or_well_known_or_itself() {
+    let own = "  use: small\n  apps: { files: { resource: 'https://files.contoso.test' } }";
+    let loaded = world(own, &[]);
+    let world = &loaded.runnable().unwrap().world;
+    assert_eq!(world.resource("files"), "https://files.contoso.test");
+    assert_eq!(world.resource("graph"), "https://graph.microsoft.com");
+    assert_eq!(world.resource("urn:x"), "urn:x");
+}
+
+#[test]
 fn a_world_can_be_read_for_its_own_sake() {
     let files = Files::new(&[]);
     let read = |path: &Path| files.read(path);
