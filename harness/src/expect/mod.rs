@@ -16,7 +16,7 @@ mod rows;
 pub use check::{Outcome, Style};
 pub use matcher::{Age, Is, Matcher, MatcherError, OPERATORS, Operator, Order};
 pub use path::{JsonPath, PathError};
-pub use rows::RowSet;
+pub use rows::{Fields, RowSet};
 
 #[cfg(test)]
 mod tests;

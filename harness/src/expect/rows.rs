@@ -12,19 +12,27 @@ use super::matcher::MatcherError;
 use super::{JsonPath, Matcher, Outcome, Style};
 
 /// Fields and their matchers.
-type Fields = Vec<(String, Matcher)>;
+pub type Fields = Vec<(String, Matcher)>;
 
 /// Which records are looked for and what must hold for them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RowSet {
-    wanted: Fields,
-    count: Option<Matcher>,
-    each: Fields,
-    some: Fields,
-    none: Option<Fields>,
-    distinct: Vec<String>,
-    same: Vec<String>,
-    in_order: Vec<Fields>,
+    /// `where`: what a record must be to count.
+    pub wanted: Fields,
+    /// How many count.
+    pub count: Option<Matcher>,
+    /// What each of them must be.
+    pub each: Fields,
+    /// What at least one of them must be, all of it at once.
+    pub some: Fields,
+    /// What none of them may be, all of it at once.
+    pub none: Option<Fields>,
+    /// Fields whose values are all different.
+    pub distinct: Vec<String>,
+    /// Fields whose values are all the same.
+    pub same: Vec<String>,
+    /// Records that come in this order, others between them.
+    pub in_order: Vec<Fields>,
 }
 
 impl RowSet {

@@ -9,7 +9,7 @@ use super::decode::FromNode;
 use super::expr::Value as ExprValue;
 use super::finding::{Finding, Severity, Span};
 use super::lint;
-use super::model::{ActionFile, ScenarioFile, UseAction};
+use super::model::{ActionFile, ScenarioFile, Step, UseAction, find_step};
 use super::node::{Kind, Node};
 use super::project::{Project, check_version};
 use super::world::{World, read_world};
@@ -89,6 +89,21 @@ impl Scenario {
             Row { case: Some(case), values, line }
         });
         rows.collect()
+    }
+
+    /// The step with an id, in the body or in the teardown.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        find_step(self.steps(), id).or_else(|| find_step(self.always(), id))
+    }
+
+    /// The body.
+    pub fn steps(&self) -> &[Step] {
+        self.file.steps.as_deref().unwrap_or_default()
+    }
+
+    /// The teardown.
+    pub fn always(&self) -> &[Step] {
+        self.file.always.as_deref().unwrap_or_default()
     }
 
     /// The file that a `use` step names.

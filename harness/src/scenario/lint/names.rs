@@ -13,9 +13,9 @@ use crate::scenario::suggest;
 use crate::scenario::world::World;
 
 /// Names that are always there.
-const ALWAYS: [&str; 13] = [
+pub(super) const ALWAYS: [&str; 11] = [
     "tenant", "sts", "clock", "world", "work", "env", "vars", "users", "machines", "apps",
-    "devices", "domains", "seed",
+    "devices",
 ];
 
 /// A capture: where it is made, and whether anything uses it.

@@ -17,6 +17,19 @@ use crate::scenario::world::World;
 use super::names::Names;
 use super::{later, matchers};
 
+/// Actions that happen on a machine.
+const ON_MACHINE: [&str; 9] = [
+    "join",
+    "add_account",
+    "remove_account",
+    "leave",
+    "dsregcmd",
+    "sign_in",
+    "sign_out",
+    "wipe",
+    "network",
+];
+
 /// Actions that change something each time they run.
 const NOT_IDEMPOTENT: [&str; 7] =
     ["join", "add_account", "remove_account", "leave", "wipe", "admin", "run"];
@@ -46,7 +59,7 @@ pub(super) fn scenario(
         walk.announce(steps);
     }
     for steps in &parts {
-        walk.steps(steps, None);
+        walk.steps(steps, None, false);
     }
     if let Some(lab) = node.get("lab") {
         // Labs are not emulated yet, but what they use is used.
@@ -70,7 +83,8 @@ pub(super) fn action_file(
     let mut walk = Walk { names, world, actions, project, ids: BTreeMap::new(), findings };
     if let Some(steps) = node.get("steps") {
         walk.announce(steps);
-        walk.steps(steps, None);
+        // Who uses the file may name the machine.
+        walk.steps(steps, None, true);
     }
     for name in node.get("returns").map_or(&[][..], Node::elements) {
         if let Some(text) = name.text().filter(|text| !walk.names.use_capture(text)) {
@@ -128,15 +142,16 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn steps(&mut self, steps: &'a Node, machine: Option<&'a str>) {
+    fn steps(&mut self, steps: &'a Node, machine: Option<&'a str>, inherited: bool) {
         for step in steps.elements() {
             if matches!(step.kind, Kind::Map(_)) {
-                self.step(step, machine);
+                self.step(step, machine, inherited);
             }
         }
     }
 
-    fn step(&mut self, step: &'a Node, machine: Option<&'a str>) {
+    /// `inherited` says that a machine is known, though perhaps not which.
+    fn step(&mut self, step: &'a Node, machine: Option<&'a str>, inherited: bool) {
         self.one_action(step);
         later::step(step, self.findings);
         if let Some(items) = step.get("for_each") {
@@ -145,6 +160,8 @@ impl<'a> Walk<'a, '_> {
         }
         let machine = literal(step.get("machine")).map(|(name, _)| name).or(machine);
         self.context(step, machine);
+        let here = machine.is_some() || step.get("machine").is_some();
+        self.on_machine(step, here || inherited);
         let mut since = Vec::new();
         for (key, value) in step.entries() {
             match key.text.as_str() {
@@ -173,7 +190,7 @@ impl<'a> Walk<'a, '_> {
             entry.1 = true;
         }
         if let Some(inner) = step.get("sequence") {
-            self.steps(inner, machine);
+            self.steps(inner, machine, here || inherited);
         }
         if let Some(named) = step.get("use") {
             self.use_file(named);
@@ -257,6 +274,18 @@ impl<'a> Walk<'a, '_> {
         let finding = self.push(code, at, title);
         finding.label = Some(format!("unknown {kind}"));
         finding.help = help;
+    }
+
+    fn on_machine(&mut self, step: &Node, known: bool) {
+        let action = step.entries().iter().find(|(key, value)| match key.text.as_str() {
+            "token" => value.get("flow").is_none_or(|flow| flow.text() == Some("prt")),
+            name => ON_MACHINE.contains(&name),
+        });
+        if let Some((key, _)) = action.filter(|_| !known) {
+            let title = format!("`{}` happens on a machine, and this step names none", key.text);
+            self.push("scn::no-machine", &key.at, title).help =
+                Some("add `machine:` with the id of one of the world's machines".to_owned());
+        }
     }
 
     fn step_id(&mut self, id: &str, at: &Span) {

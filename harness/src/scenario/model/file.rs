@@ -87,7 +87,7 @@ record! {
         use_ as "use": Option<String>,
         /// What it is for, in Markdown.
         doc: Option<String>,
-        /// The tenant: name, id, domains, device_quota, may_join, mdm.
+        /// The tenant: name, id, domains, `device_quota`, `may_join`, mdm.
         tenant: Option<Node>,
         /// Users by id: upn, name, password and so on.
         users: Option<Entries<Node>>,
@@ -95,7 +95,7 @@ record! {
         machines: Option<Entries<Machine>>,
         /// Records that are in the directory already, by id: name, os, trust, owner, enabled.
         devices: Option<Entries<Node>>,
-        /// Applications by id: app_id, resource, secret, redirect.
+        /// Applications by id: `app_id`, resource, secret, redirect.
         apps: Option<Entries<Node>>,
         /// Conditional access. Not emulated yet.
         policies: Option<Node>,
@@ -103,7 +103,7 @@ record! {
         federation: Option<Node>,
         /// Device management. Not emulated yet.
         mdm: Option<Node>,
-        /// Lifetimes and latencies: access_token_lifetime, revoke and so on.
+        /// Lifetimes and latencies: `access_token_lifetime`, revoke and so on.
         settings: Option<Node>,
         /// The clock.
         clock: Option<WorldClock>,

@@ -4,9 +4,11 @@
 mod actions;
 mod expect;
 mod file;
+mod resolve;
 mod step;
 
 pub use actions::*;
 pub use expect::*;
 pub use file::*;
+pub use resolve::*;
 pub use step::*;

@@ -70,6 +70,10 @@ fn each_lint_says_what_and_where() {
             "  - { id: a, clock: { advance: 1m } }\n  - { id: a, clock: { advance: 1m } }\n",
             &["7:11 duplicate-id: two steps are called `a`"],
         ),
+        (
+            "  - { user: alice, join: {} }\n  - { machine: pc1, sequence: [{ leave: {} }] }\n",
+            &["6:20 no-machine: `join` happens on a machine, and this step names none"],
+        ),
         ("  - { repeat: cal }\n", &["6:15 unknown-step: no step has the id `cal`"]),
         (
             "  - { repeat: a }\n  - { id: a, clock: { advance: 1m } }\n",

@@ -96,6 +96,38 @@ fn references_are_replaced_when_a_step_runs() {
 }
 
 #[test]
+fn expectations_and_captures_are_read_when_a_step_runs() {
+    let loaded = load_text(&duplicates());
+    let scenario = loaded.runnable().unwrap();
+    let mut scope = Map::new();
+    scope.insert("wpj_ann".to_owned(), json!("a"));
+    scope.insert("wpj_ben".to_owned(), json!("b"));
+    let Some(Action::Check(checks)) = scenario.steps()[1].action() else { panic!("a check") };
+    let rows = [
+        json!({"displayName": "PC-2", "trustType": "Workplace", "deviceId": "a"}),
+        json!({"displayName": "PC-2", "trustType": "AzureAd", "deviceId": "b"}),
+    ];
+    let set = checks[0].devices.as_ref().unwrap().0[0].resolve(&scope).unwrap();
+    let now = model::DEFAULT_START;
+    assert_eq!(now.to_string(), "2026-03-02T09:00:00Z");
+    let outcomes = set.check("devices", &rows, crate::expect::Style::Record, now);
+    let failed: Vec<&str> =
+        outcomes.iter().filter(|outcome| !outcome.ok).map(|o| o.path.as_str()).collect();
+    assert_eq!(failed, ["devices[1].trustType", "devices.distinct.registeredOwners"]);
+
+    let value = checks[1].value.as_ref().unwrap().resolve(&scope).unwrap();
+    let matcher = model::Matcher(checks[1].value_matcher().unwrap()).resolve(&scope).unwrap();
+    assert!(matcher.holds(&value, crate::expect::Style::Json, now));
+    let error = model::Matcher(checks[1].value_matcher().unwrap()).resolve(&()).unwrap_err();
+    assert_eq!((error.code, error.line()), ("scn::undefined", 27));
+
+    let step = scenario.step("again").unwrap();
+    let (_, from) = &step.capture.as_ref().unwrap().0[0];
+    let source = from.source(&()).unwrap();
+    assert!(matches!(source, capture::CaptureSource::Dsreg(field) if field == "DeviceId"));
+}
+
+#[test]
 fn a_row_is_a_run_of_its_own() {
     let text = with_head(
         "table:\n  - { case: a, exit: 0, off: true }\n  - { exit: 1, off: false }\nsteps:\n  - run: { argv: [x, $(row.exit)], use_proxy: $(row.off), timeout: 5s }\n    when: $(row.exit != 1)\n",
