@@ -5,6 +5,7 @@
 //! would need a run (a `when` that is always false).
 
 mod file;
+mod fit;
 mod later;
 mod matchers;
 mod names;

@@ -15,7 +15,7 @@ use crate::scenario::suggest;
 use crate::scenario::world::World;
 
 use super::names::Names;
-use super::{later, matchers};
+use super::{fit, later, matchers};
 
 /// Actions that happen on a machine.
 const ON_MACHINE: [&str; 9] = [
@@ -103,13 +103,21 @@ fn params(node: &Node) -> Vec<(&str, &Span, bool)> {
     listed.chain(mapped).collect()
 }
 
+/// A step with an id: where the id stands, and whether the walk has come by.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    step: &'a Node,
+    at: &'a Span,
+    passed: bool,
+}
+
 struct Walk<'a, 'f> {
     names: Names,
     world: Option<&'a World>,
     actions: &'a BTreeMap<PathBuf, Node>,
     project: &'a Project<'a>,
-    /// Ids of steps: where, and whether the walk has come by.
-    ids: BTreeMap<&'a str, (&'a Span, bool)>,
+    /// Steps with an id.
+    ids: BTreeMap<&'a str, Named<'a>>,
     findings: &'f mut Vec<Finding>,
 }
 
@@ -127,13 +135,13 @@ impl<'a> Walk<'a, '_> {
         for step in steps.elements() {
             if let Some((text, at)) = step.get("id").and_then(|id| Some((id.text()?, &id.at))) {
                 match self.ids.get(text) {
-                    Some((first, _)) => {
-                        let first = (*first).clone();
+                    Some(first) => {
+                        let first = first.at.clone();
                         let title = format!("two steps are called `{text}`");
                         self.push("scn::duplicate-id", at, title).also =
                             Some((first, "first here".to_owned()));
                     }
-                    None => drop(self.ids.insert(text, (at, false))),
+                    None => drop(self.ids.insert(text, Named { step, at, passed: false })),
                 }
             }
             if let Some(inner) = step.get("sequence") {
@@ -184,10 +192,15 @@ impl<'a> Walk<'a, '_> {
             self.step_id(id, at);
         }
         self.action(step);
+        let repeated = literal(step.get("repeat")).map(|(id, _)| self.ids.get(id));
+        let judged = repeated.map_or(Some(step), |named| named.map(|named| named.step));
+        if let Some(action) = judged.and_then(fit::action).filter(|action| *action != "repeat") {
+            fit::expectations(step, action, self.findings);
+        }
         if let Some((id, _)) = literal(step.get("id"))
             && let Some(entry) = self.ids.get_mut(id)
         {
-            entry.1 = true;
+            entry.passed = true;
         }
         if let Some(inner) = step.get("sequence") {
             self.steps(inner, machine, here || inherited);
@@ -293,9 +306,9 @@ impl<'a> Walk<'a, '_> {
             return;
         }
         match self.ids.get(id).copied() {
-            Some((_, true)) => {}
-            Some((place, false)) => {
-                let place = (place.clone(), "it is this step".to_owned());
+            Some(named) if named.passed => {}
+            Some(named) => {
+                let place = (named.at.clone(), "it is this step".to_owned());
                 self.push("scn::unknown-step", at, format!("the step `{id}` has not run before"))
                     .also = Some(place);
             }

@@ -74,6 +74,14 @@ fn each_lint_says_what_and_where() {
             "  - { user: alice, join: {} }\n  - { machine: pc1, sequence: [{ leave: {} }] }\n",
             &["6:20 no-machine: `join` happens on a machine, and this step names none"],
         ),
+        (
+            "  - { id: a, http: { get: x }, expect: { exit: 0, status: 200 } }\n  - { repeat: a, expect: { claims: {}, body: y } }\n  - { check: { status: 200 } }\n",
+            &[
+                "6:42 misplaced-expectation: `http` gives no `exit` to look at",
+                "7:28 misplaced-expectation: `http` gives no `claims` to look at",
+                "8:16 misplaced-expectation: `check` gives no `status` to look at",
+            ],
+        ),
         ("  - { repeat: cal }\n", &["6:15 unknown-step: no step has the id `cal`"]),
         (
             "  - { repeat: a }\n  - { id: a, clock: { advance: 1m } }\n",
@@ -127,7 +135,7 @@ fn each_lint_says_what_and_where() {
             &["7:34 bad-regex: `(` is not a regular expression: unclosed group"],
         ),
         (
-            "  - run: { argv: [x] }\n    expect: { json: { $..a: 1 }, error: { aadst: 5 } }\n",
+            "  - http: { get: x }\n    expect: { json: { $..a: 1 }, error: { aadst: 5 } }\n",
             &[
                 "7:23 bad-path: `$..a` is not a JSON path: descendants (`..`) are not supported",
                 "7:43 unknown-key: an error has no `aadst`",
