@@ -37,7 +37,7 @@ record! {
         header: Option<Entries<Matcher>>,
         /// The body as text.
         body: Option<Matcher>,
-        /// The body as JSON: path such as $.value[0].id and matcher.
+        /// The body as JSON: path such as `$.value[0].id` and matcher.
         json: Option<Entries<Matcher>>,
         /// The body as XML. Not emulated yet.
         xpath: Option<Node>,
