@@ -1,0 +1,178 @@
+//! Whether a resource accepts the bearer token of a request.
+//!
+//! The token is one of this world's (signature, tenant), its time has come and is not over by the world's clock, it is
+//! meant for this resource, and the directory still stands by its user and its device (FAQ A8, A16, A17). A refusal is
+//! noted in the journal with its reason, and from when a revocation counts. Left out: application tokens without a user.
+
+#[cfg(test)]
+pub(in crate::services) mod testing;
+#[cfg(test)]
+mod tests;
+
+use linarite_core::ids::{DeviceId, UserId};
+use linarite_core::refusal::AccessRefusal;
+use linarite_core::user::User;
+use serde_json::{Map, Value};
+
+use super::call::Call;
+use crate::clock::rfc3339;
+use crate::directory::DirectoryError;
+use crate::journal::Kind;
+
+/// An accepted token.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Its user, as the directory has it now.
+    pub user: User,
+    /// Its claims.
+    pub claims: Map<String, Value>,
+    /// The device that it is bound to.
+    pub device: Option<DeviceId>,
+}
+
+/// Accepts the bearer token of a call, or says why not. `resource` is the word of the resource in the journal,
+/// `audiences` are the names that it goes by, without a slash at the end.
+pub fn accept(
+    call: &Call,
+    resource: &str,
+    audiences: &[&str],
+) -> Result<Result<Accepted, AccessRefusal>, DirectoryError> {
+    let read = match call.bearer() {
+        None => Err(AccessRefusal::TokenMissing),
+        Some(token) => read(call, token),
+    };
+    let checked = match read {
+        Err(refusal) => Err(refusal),
+        Ok(claims) => {
+            note_claims(call, &claims);
+            match is_due(call, &claims, audiences).and_then(|()| bearer_of(&claims)) {
+                Err(refusal) => Err(refusal),
+                Ok((user, device)) => {
+                    let allowed = call.world.directory.check_access(user, device, call.now())?;
+                    if let (Err(_), Some(device)) = (&allowed, device) {
+                        note_revocation(call, device)?;
+                    }
+                    allowed.map(|user| Accepted { user, claims, device })
+                }
+            }
+        }
+    };
+    match &checked {
+        Ok(accepted) => call.note("user", accepted.user.upn.as_str()),
+        Err(refusal) => deny(call, resource, *refusal),
+    }
+    Ok(checked)
+}
+
+/// Notes a refusal and records it as an event.
+pub fn deny(call: &Call, resource: &str, refusal: AccessRefusal) {
+    call.note("reason", refusal.reason());
+    let mut fields = about(call, resource);
+    fields.insert("reason".to_owned(), refusal.reason().into());
+    for key in ["revoked", "counts_from"] {
+        if let Some(moment) = call.facts().get(key) {
+            fields.insert(key.to_owned(), moment.clone());
+        }
+    }
+    call.record(Kind::AccessDenied, fields);
+}
+
+/// Records that a resource was used.
+pub fn grant(call: &Call, resource: &str, operation: &str, target: Option<&str>) {
+    call.note("operation", operation);
+    let mut fields = about(call, resource);
+    fields.insert("operation".to_owned(), operation.into());
+    if let Some(target) = target {
+        fields.insert("target".to_owned(), target.into());
+    }
+    call.record(Kind::AccessGranted, fields);
+}
+
+/// Who asks, on what, for which resource: the fields that every event about an access begins with.
+pub fn about(call: &Call, resource: &str) -> Map<String, Value> {
+    let facts = call.facts();
+    let mut fields = Map::new();
+    for key in ["user", "device"] {
+        if let Some(value) = facts.get(key) {
+            fields.insert(key.to_owned(), value.clone());
+        }
+    }
+    fields.insert("resource".to_owned(), resource.into());
+    fields
+}
+
+fn read(call: &Call, token: &str) -> Result<Map<String, Value>, AccessRefusal> {
+    let invalid = |detail: String| {
+        call.note("detail", detail);
+        AccessRefusal::TokenInvalid
+    };
+    let claims =
+        call.world.keys.tokens.verify(token).map_err(|error| invalid(error.to_string()))?;
+    match claims.get("tid").and_then(Value::as_str) {
+        Some(tenant) if tenant.eq_ignore_ascii_case(&call.world.tenant.id.to_string()) => {
+            Ok(claims)
+        }
+        _ => Err(invalid("the token is of another tenant".to_owned())),
+    }
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    claims.get(name).and_then(Value::as_str)
+}
+
+/// Notes whom the token names, even when it is refused in the end.
+fn note_claims(call: &Call, claims: &Map<String, Value>) {
+    if let Some(user) = ["upn", "preferred_username"].iter().find_map(|name| text(claims, name)) {
+        call.note("user", user);
+    }
+    if let Some(device) = text(claims, "deviceid").and_then(|id| id.parse().ok()) {
+        call.note_device(device);
+    }
+}
+
+/// Notes since when the device is revoked and from when that counts here, for the reader of the journal.
+fn note_revocation(call: &Call, device: DeviceId) -> Result<(), DirectoryError> {
+    let Some(known) = call.world.directory.known_device(device)? else { return Ok(()) };
+    let standing = known.standing();
+    let revocations = [standing.deleted, standing.disabled];
+    let counting = revocations.into_iter().flatten().find(|r| r.resources <= call.now());
+    if let Some(revocation) = counting {
+        call.note("revoked", rfc3339(revocation.made));
+        call.note("counts_from", rfc3339(revocation.resources));
+    }
+    Ok(())
+}
+
+fn is_due(
+    call: &Call,
+    claims: &Map<String, Value>,
+    audiences: &[&str],
+) -> Result<(), AccessRefusal> {
+    let now = call.now().seconds();
+    let second = |name: &str| claims.get(name).and_then(Value::as_i64);
+    if second("exp").ok_or(AccessRefusal::TokenInvalid)? <= now {
+        return Err(AccessRefusal::TokenExpired);
+    }
+    if second("nbf").is_some_and(|begin| begin > now) {
+        call.note("detail", "the token is not valid yet");
+        return Err(AccessRefusal::TokenInvalid);
+    }
+    let audience = text(claims, "aud").unwrap_or_default();
+    let bare = audience.strip_suffix('/').unwrap_or(audience);
+    if audiences.iter().any(|known| known.trim_end_matches('/').eq_ignore_ascii_case(bare)) {
+        Ok(())
+    } else {
+        call.note("detail", format!("the token is for `{audience}`"));
+        Err(AccessRefusal::AudienceWrong)
+    }
+}
+
+fn bearer_of(claims: &Map<String, Value>) -> Result<(UserId, Option<DeviceId>), AccessRefusal> {
+    let invalid = AccessRefusal::TokenInvalid;
+    let user = text(claims, "oid").and_then(|id| id.parse().ok()).ok_or(invalid)?;
+    let device = match claims.get("deviceid") {
+        None => None,
+        Some(id) => Some(id.as_str().and_then(|id| id.parse().ok()).ok_or(invalid)?),
+    };
+    Ok((user, device))
+}
