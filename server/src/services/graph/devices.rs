@@ -1,0 +1,254 @@
+//! Devices: list, count, get, update, delete.
+//!
+//! Updating is what roles of Graph's own documents allow and what the directory keeps: `accountEnabled` and
+//! `displayName`. Everything else in a change is refused by name, because a change that is dropped silently is found out
+//! much later.
+
+use linarite_core::access::{DeviceChange, may_change};
+use linarite_core::device::Device;
+use linarite_core::ids::UserId;
+use linarite_core::refusal::QueryRefusal;
+use serde_json::{Map, Value};
+
+use super::answer::{self, Refused};
+use super::odata::options::Options;
+use super::odata::page_token;
+use super::path::DeviceName;
+use super::shape::{DEVICE, Selection, device_json};
+use super::{RESOURCE, conditions, context, next_link};
+use crate::directory::{DeviceEdit, DeviceQuery, Page};
+use crate::journal::Kind;
+use crate::services::call::Call;
+use crate::services::reply::Reply;
+use crate::services::token::{Accepted, about};
+
+/// Properties of a device that the service lets clients change and that are not emulated here.
+const UNEMULATED_CHANGES: [&str; 5] = [
+    "operatingSystem",
+    "operatingSystemVersion",
+    "isCompliant",
+    "isManaged",
+    "extensionAttributes",
+];
+
+/// Characters of a display name at most.
+const NAME_LENGTH: usize = 256;
+
+/// The device that a path names.
+pub(super) fn find(call: &Call, name: &DeviceName) -> Result<Device, Refused> {
+    let directory = &call.world.directory;
+    let (found, written) = match name {
+        DeviceName::Object(text) => {
+            let id = text.parse().map_err(|_| {
+                Refused::malformed(format!("Invalid object identifier '{text}': it is no GUID."))
+            })?;
+            (directory.device_by_object_id(id)?, text)
+        }
+        DeviceName::Device(text) => match text.parse() {
+            Ok(id) => (directory.device_by_device_id(id)?, text),
+            Err(_) => (None, text),
+        },
+    };
+    found.ok_or_else(|| Refused::not_found(written))
+}
+
+/// One device.
+pub(super) fn get(call: &Call, version: &str, name: &DeviceName) -> Result<Reply, Refused> {
+    let options = Options::read(call)?;
+    options.single()?;
+    let selection = DEVICE.select(options.select.as_deref())?;
+    let device = find(call, name)?;
+    let of = format!("devices{}/$entity", selection.in_context());
+    let mut object = Map::new();
+    object.insert("@odata.context".to_owned(), context(call, version, &of).into());
+    object.extend(device_json(&device, &selection));
+    Ok(answer::ok(call, &Value::Object(object)))
+}
+
+/// What the options of a request ask of the directory.
+fn query(options: &Options, owner: Option<UserId>) -> Result<DeviceQuery, Refused> {
+    let advanced = options.eventual && options.count;
+    let filter = options.filter.as_deref().map(|text| conditions::filter(text, advanced));
+    let invalid = || Refused::query(QueryRefusal::CursorInvalid, "");
+    let after = options.token.as_deref().map(|token| page_token::read(token).ok_or_else(invalid));
+    Ok(DeviceQuery {
+        owner,
+        filter: filter.transpose()?,
+        order: options.order.as_deref().map(conditions::order).transpose()?,
+        after: after.transpose()?,
+        top: options.top,
+        count: options.count,
+        ..DeviceQuery::default()
+    })
+}
+
+async fn ask(call: &Call, query: DeviceQuery) -> Result<Page, Refused> {
+    let page = call.world.directory.list_devices(query).await?;
+    let page = page.map_err(|refusal| Refused::query(refusal, ""))?;
+    if page.scanned {
+        call.note("scan", true);
+    }
+    Ok(page)
+}
+
+/// A page of all devices.
+pub(super) async fn list(call: &Call, version: &str) -> Result<Reply, Refused> {
+    let options = Options::read(call)?;
+    let selection = DEVICE.select(options.select.as_deref())?;
+    let page = ask(call, query(&options, None)?).await?;
+    let of = format!("devices{}", selection.in_context());
+    Ok(answer::ok(call, &page_json(call, context(call, version, &of), &page, &selection, None)))
+}
+
+/// A page of a user's devices; as directory objects, which say their type, unless the path casts them.
+pub(super) async fn list_of(
+    call: &Call,
+    version: &str,
+    owner: UserId,
+    cast: bool,
+) -> Result<Reply, Refused> {
+    let options = Options::read(call)?;
+    let selection = DEVICE.select(options.select.as_deref())?;
+    let page = ask(call, query(&options, Some(owner))?).await?;
+    let (of, tag) =
+        if cast { ("devices", None) } else { ("directoryObjects", Some(DEVICE.name())) };
+    let of = format!("{of}{}", selection.in_context());
+    Ok(answer::ok(call, &page_json(call, context(call, version, &of), &page, &selection, tag)))
+}
+
+fn page_json(
+    call: &Call,
+    context: String,
+    page: &Page,
+    selection: &Selection,
+    tag: Option<&str>,
+) -> Value {
+    let mut list = Map::new();
+    list.insert("@odata.context".to_owned(), context.into());
+    if let Some(count) = page.count {
+        list.insert("@odata.count".to_owned(), count.into());
+    }
+    if let Some(cursor) = &page.next {
+        let link = next_link(call, &page_token::print(cursor));
+        list.insert("@odata.nextLink".to_owned(), link.into());
+    }
+    let items = page.items.iter().map(|device| {
+        let mut object = Map::new();
+        if let Some(tag) = tag {
+            object.insert("@odata.type".to_owned(), format!("#{tag}").into());
+        }
+        object.extend(device_json(device, selection));
+        Value::Object(object)
+    });
+    list.insert("value".to_owned(), items.collect());
+    Value::Object(list)
+}
+
+/// How many devices there are, or fulfil a filter.
+pub(super) async fn count(call: &Call, owner: Option<UserId>) -> Result<Reply, Refused> {
+    let options = Options::read(call)?;
+    if !options.eventual {
+        return Err(Refused::unsupported("$count needs the header 'ConsistencyLevel: eventual'."));
+    }
+    // Asking for a count is what `$count=true` would say beside a list.
+    let options = Options { count: true, order: None, token: None, top: 1, ..options };
+    let page = ask(call, query(&options, owner)?).await?;
+    Ok(answer::number(call, page.count.unwrap_or(0)))
+}
+
+/// Reads what is to be changed.
+fn read_edit(body: &[u8]) -> Result<DeviceEdit, Refused> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(Refused::malformed("Empty Payload. JSON content expected."));
+    }
+    let change: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|error| Refused::malformed(format!("The body is not a JSON object: {error}.")))?;
+    let mut edit = DeviceEdit::default();
+    for (key, value) in &change {
+        if key.starts_with("@odata.") {
+            continue;
+        }
+        let invalid = |wanted: &str| {
+            Refused::malformed(format!(
+                "Invalid value specified for property '{key}' of resource 'Device': it is {wanted}."
+            ))
+        };
+        match DEVICE.property(key) {
+            Some("accountEnabled") => {
+                edit.enabled = Some(value.as_bool().ok_or_else(|| invalid("true or false"))?);
+            }
+            Some("displayName") => {
+                let name = value
+                    .as_str()
+                    .filter(|name| !name.trim().is_empty() && name.chars().count() <= NAME_LENGTH);
+                let name = name.ok_or_else(|| invalid("a text of 1 to 256 characters"))?;
+                edit.display_name = Some(name.to_owned());
+            }
+            Some(known) if UNEMULATED_CHANGES.contains(&known) => {
+                return Err(Refused::malformed(format!(
+                    "Not emulated: changing the property '{known}' of a device."
+                )));
+            }
+            Some(known) => {
+                return Err(Refused::malformed(format!(
+                    "Property '{known}' of resource 'Device' is not updatable."
+                )));
+            }
+            None => {
+                return Err(Refused::malformed(format!(
+                    "Property '{key}' does not exist on resource 'Device', or is not emulated."
+                )));
+            }
+        }
+    }
+    Ok(edit)
+}
+
+/// Records a change of a device.
+fn changed(call: &Call, operation: &str, device: &Device, changes: Map<String, Value>) {
+    call.note("operation", operation);
+    let mut fields = about(call, RESOURCE);
+    fields.insert("operation".to_owned(), operation.into());
+    fields.insert("target".to_owned(), device.object_id.to_string().into());
+    fields.insert("target_device".to_owned(), device.device_id.to_string().into());
+    fields.extend(changes);
+    call.record(Kind::DirectoryChange, fields);
+}
+
+/// Enables, disables or renames a device.
+pub(super) async fn update(
+    call: &Call,
+    accepted: &Accepted,
+    name: &DeviceName,
+) -> Result<Reply, Refused> {
+    may_change(&accepted.user, DeviceChange::Update)?;
+    let edit = read_edit(&call.body)?;
+    let device = find(call, name)?;
+    let mut changes = Map::new();
+    if let Some(enabled) = edit.enabled {
+        changes.insert("enabled".to_owned(), enabled.into());
+    }
+    if let Some(name) = &edit.display_name {
+        changes.insert("name".to_owned(), name.as_str().into());
+    }
+    let settings = &call.world.tenant.settings;
+    let done = call.world.directory.edit_device(device.object_id, edit, settings, call.now());
+    done.await?.map_err(|refusal| Refused::query(refusal, device.object_id.to_string()))?;
+    changed(call, "devices.update", &device, changes);
+    Ok(answer::done(call))
+}
+
+/// Deletes a device; the computer is told nothing (FAQ A7).
+pub(super) async fn delete(
+    call: &Call,
+    accepted: &Accepted,
+    name: &DeviceName,
+) -> Result<Reply, Refused> {
+    may_change(&accepted.user, DeviceChange::Delete)?;
+    let device = find(call, name)?;
+    let settings = &call.world.tenant.settings;
+    let done = call.world.directory.delete_device(device.object_id, settings, call.now());
+    done.await?.map_err(|refusal| Refused::query(refusal, device.object_id.to_string()))?;
+    changed(call, "devices.delete", &device, Map::new());
+    Ok(answer::done(call))
+}
