@@ -6,7 +6,8 @@
 use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use linarite_core::refusal::{AccessRefusal, QueryRefusal};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::clock;
 use crate::directory::DirectoryError;
@@ -133,8 +134,14 @@ fn challenge(call: &Call, refused: &Refused, message: &str, headers: &mut Header
     }
 }
 
-fn body(status: StatusCode, call: &Call, value: &Value) -> Reply {
-    let mut reply = reply::with_body(status, JSON, value.to_string());
+fn body(status: StatusCode, call: &Call, value: &impl Serialize) -> Reply {
+    let mut reply = match serde_json::to_vec(value) {
+        Ok(body) => reply::with_body(status, JSON, body),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be printed");
+            reply::empty(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    };
     identify(call, &mut reply);
     reply
 }
@@ -149,7 +156,7 @@ fn identify(call: &Call, reply: &mut Reply) {
 }
 
 /// An object or a list.
-pub(super) fn ok(call: &Call, value: &Value) -> Reply {
+pub(super) fn ok(call: &Call, value: &impl Serialize) -> Reply {
     body(StatusCode::OK, call, value)
 }
 

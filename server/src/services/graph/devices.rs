@@ -14,7 +14,7 @@ use super::answer::{self, Refused};
 use super::odata::options::Options;
 use super::odata::page_token;
 use super::path::DeviceName;
-use super::shape::{DEVICE, Selection, device_json};
+use super::shape::{DEVICE, Listing, Shown};
 use super::{RESOURCE, conditions, context, next_link};
 use crate::directory::{DeviceEdit, DeviceQuery, Page};
 use crate::journal::Kind;
@@ -58,11 +58,9 @@ pub(super) fn get(call: &Call, version: &str, name: &DeviceName) -> Result<Reply
     options.single()?;
     let selection = DEVICE.select(options.select.as_deref())?;
     let device = find(call, name)?;
-    let of = format!("devices{}/$entity", selection.in_context());
-    let mut object = Map::new();
-    object.insert("@odata.context".to_owned(), context(call, version, &of).into());
-    object.extend(device_json(&device, &selection));
-    Ok(answer::ok(call, &Value::Object(object)))
+    let context = context(call, version, &format!("devices{}/$entity", selection.in_context()));
+    let first = Some(("@odata.context", context.as_str()));
+    Ok(answer::ok(call, &Shown { first, object: &device, selection: &selection }))
 }
 
 /// What the options of a request ask of the directory.
@@ -93,11 +91,7 @@ async fn ask(call: &Call, query: DeviceQuery) -> Result<Page, Refused> {
 
 /// A page of all devices.
 pub(super) async fn list(call: &Call, version: &str) -> Result<Reply, Refused> {
-    let options = Options::read(call)?;
-    let selection = DEVICE.select(options.select.as_deref())?;
-    let page = ask(call, query(&options, None)?).await?;
-    let of = format!("devices{}", selection.in_context());
-    Ok(answer::ok(call, &page_json(call, context(call, version, &of), &page, &selection, None)))
+    page(call, version, None, "devices", None).await
 }
 
 /// A page of a user's devices; as directory objects, which say their type, unless the path casts them.
@@ -107,41 +101,32 @@ pub(super) async fn list_of(
     owner: UserId,
     cast: bool,
 ) -> Result<Reply, Refused> {
-    let options = Options::read(call)?;
-    let selection = DEVICE.select(options.select.as_deref())?;
-    let page = ask(call, query(&options, Some(owner))?).await?;
-    let (of, tag) =
-        if cast { ("devices", None) } else { ("directoryObjects", Some(DEVICE.name())) };
-    let of = format!("{of}{}", selection.in_context());
-    Ok(answer::ok(call, &page_json(call, context(call, version, &of), &page, &selection, tag)))
+    let (of, tag) = if cast {
+        ("devices", None)
+    } else {
+        ("directoryObjects", Some(("@odata.type", "#microsoft.graph.device")))
+    };
+    page(call, version, Some(owner), of, tag).await
 }
 
-fn page_json(
+async fn page(
     call: &Call,
-    context: String,
-    page: &Page,
-    selection: &Selection,
-    tag: Option<&str>,
-) -> Value {
-    let mut list = Map::new();
-    list.insert("@odata.context".to_owned(), context.into());
-    if let Some(count) = page.count {
-        list.insert("@odata.count".to_owned(), count.into());
-    }
-    if let Some(cursor) = &page.next {
-        let link = next_link(call, &page_token::print(cursor));
-        list.insert("@odata.nextLink".to_owned(), link.into());
-    }
-    let items = page.items.iter().map(|device| {
-        let mut object = Map::new();
-        if let Some(tag) = tag {
-            object.insert("@odata.type".to_owned(), format!("#{tag}").into());
-        }
-        object.extend(device_json(device, selection));
-        Value::Object(object)
-    });
-    list.insert("value".to_owned(), items.collect());
-    Value::Object(list)
+    version: &str,
+    owner: Option<UserId>,
+    of: &str,
+    first: Option<(&'static str, &str)>,
+) -> Result<Reply, Refused> {
+    let options = Options::read(call)?;
+    let selection = DEVICE.select(options.select.as_deref())?;
+    let page = ask(call, query(&options, owner)?).await?;
+    let shown = |object| Shown { first, object, selection: &selection };
+    let list = Listing {
+        context: context(call, version, &format!("{of}{}", selection.in_context())),
+        count: page.count,
+        next: page.next.as_ref().map(|cursor| next_link(call, &page_token::print(cursor))),
+        value: page.items.iter().map(shown).collect(),
+    };
+    Ok(answer::ok(call, &list))
 }
 
 /// How many devices there are, or fulfil a filter.
@@ -204,9 +189,15 @@ fn read_edit(body: &[u8]) -> Result<DeviceEdit, Refused> {
     Ok(edit)
 }
 
+/// Notes what is wanted and of which device, as the path names it, before it is known whether it may be.
+fn note(call: &Call, operation: &str, name: &DeviceName) {
+    let (DeviceName::Object(target) | DeviceName::Device(target)) = name;
+    call.note("operation", operation);
+    call.note("target", target.as_str());
+}
+
 /// Records a change of a device.
 fn changed(call: &Call, operation: &str, device: &Device, changes: Map<String, Value>) {
-    call.note("operation", operation);
     let mut fields = about(call, RESOURCE);
     fields.insert("operation".to_owned(), operation.into());
     fields.insert("target".to_owned(), device.object_id.to_string().into());
@@ -221,6 +212,7 @@ pub(super) async fn update(
     accepted: &Accepted,
     name: &DeviceName,
 ) -> Result<Reply, Refused> {
+    note(call, "devices.update", name);
     may_change(&accepted.user, DeviceChange::Update)?;
     let edit = read_edit(&call.body)?;
     let device = find(call, name)?;
@@ -244,6 +236,7 @@ pub(super) async fn delete(
     accepted: &Accepted,
     name: &DeviceName,
 ) -> Result<Reply, Refused> {
+    note(call, "devices.delete", name);
     may_change(&accepted.user, DeviceChange::Delete)?;
     let device = find(call, name)?;
     let settings = &call.world.tenant.settings;

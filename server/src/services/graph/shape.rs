@@ -3,10 +3,10 @@
 //! Sections 11 and 12 of the device registration notes. Some properties are printed only when they are selected.
 //! Left out: management state, extension attributes and physical ids, which are null or empty.
 
-use linarite_core::device::Device;
+use linarite_core::device::{Device, DeviceKey};
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::answer::Refused;
 use crate::clock::rfc3339;
@@ -131,63 +131,159 @@ impl Selection {
     pub(super) fn in_context(&self) -> String {
         if self.chosen { format!("({})", self.wanted.join(",")) } else { String::new() }
     }
+}
 
-    fn apply(&self, value: impl Fn(&str) -> Value) -> Map<String, Value> {
-        self.wanted.iter().map(|name| ((*name).to_owned(), value(name))).collect()
+/// An object as it is printed: one of the words of `OData`, if any, and the selected properties.
+#[derive(Debug)]
+pub(super) struct Shown<'a, T> {
+    /// `@odata.context` of an object that stands alone, `@odata.type` of one among others.
+    pub(super) first: Option<(&'static str, &'a str)>,
+    /// The object.
+    pub(super) object: &'a T,
+    /// What is printed of it.
+    pub(super) selection: &'a Selection,
+}
+
+/// Something with properties. Objects are printed straight from their records, because a page holds thousands of values.
+pub(super) trait Properties {
+    /// Prints one property.
+    fn print<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error>;
+}
+
+impl<T: Properties> Serialize for Shown<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some((name, value)) = self.first {
+            map.serialize_entry(name, value)?;
+        }
+        for name in &self.selection.wanted {
+            self.object.print(name, &mut map)?;
+        }
+        map.end()
+    }
+}
+
+/// A list as it is printed.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Listing<T> {
+    /// `@odata.context`
+    #[serde(rename = "@odata.context")]
+    pub(super) context: String,
+    /// How many there are on all pages, when that was asked.
+    #[serde(rename = "@odata.count", skip_serializing_if = "Option::is_none")]
+    pub(super) count: Option<u64>,
+    /// Where the next page is, when there is one.
+    #[serde(rename = "@odata.nextLink", skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<String>,
+    /// The page.
+    pub(super) value: Vec<T>,
+}
+
+/// Prints an id without an allocation of its own.
+struct Text<T>(T);
+
+impl<T: std::fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
 /// A moment to the second, as the directory keeps its times.
-fn time(moment: Option<Instant>) -> Value {
-    moment.map_or(Value::Null, |at| rfc3339(Instant::from_seconds(at.seconds())).into())
+fn time(moment: Option<Instant>) -> Option<String> {
+    moment.map(|at| rfc3339(Instant::from_seconds(at.seconds())))
 }
 
-/// A device in Graph.
-pub(super) fn device_json(device: &Device, selection: &Selection) -> Map<String, Value> {
-    selection.apply(|name| match name {
-        "id" => device.object_id.to_string().into(),
-        "accountEnabled" => device.enabled().into(),
-        "approximateLastSignInDateTime" => time(device.last_activity),
-        "createdDateTime" => time(Some(device.created)),
-        "deviceId" => device.device_id.to_string().into(),
-        "deviceVersion" => 2.into(),
-        "displayName" => device.display_name.as_str().into(),
-        "onPremisesSecurityIdentifier" => {
-            device.on_premises.as_ref().map_or(Value::Null, |on| on.sid.as_str().into())
-        }
-        "onPremisesSyncEnabled" => device.on_premises.as_ref().map_or(Value::Null, |_| true.into()),
-        "operatingSystem" => device.os.as_str().into(),
-        "operatingSystemVersion" => device.os_version.as_str().into(),
-        "physicalIds" | "systemLabels" => Value::Array(Vec::new()),
-        "profileType" => "RegisteredDevice".into(),
-        "registrationDateTime" => time(device.registered),
-        "trustType" => device.trust.word().into(),
-        "extensionAttributes" => {
-            (1..=15).map(|n| (format!("extensionAttribute{n}"), Value::Null)).collect()
-        }
-        "alternativeSecurityIds" => {
-            device.key.iter().map(|k| key_json(&k.alt_security_id)).collect()
-        }
-        _ => Value::Null,
-    })
+const NULL: Option<bool> = None;
+
+/// `extensionAttribute1` to `15`, none of which has a value.
+const EXTENSIONS: [&str; 15] = [
+    "extensionAttribute1",
+    "extensionAttribute2",
+    "extensionAttribute3",
+    "extensionAttribute4",
+    "extensionAttribute5",
+    "extensionAttribute6",
+    "extensionAttribute7",
+    "extensionAttribute8",
+    "extensionAttribute9",
+    "extensionAttribute10",
+    "extensionAttribute11",
+    "extensionAttribute12",
+    "extensionAttribute13",
+    "extensionAttribute14",
+    "extensionAttribute15",
+];
+
+struct Extensions;
+
+impl Serialize for Extensions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(EXTENSIONS.iter().map(|name| (name, NULL)))
+    }
 }
 
-/// An alternative security id: the text in UTF-16, little-endian.
-fn key_json(alt_security_id: &str) -> Value {
-    let bytes: Vec<u8> = alt_security_id.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    json!({ "type": 2, "identityProvider": null, "key": to_standard(bytes) })
+/// A member of `alternativeSecurityIds`.
+#[derive(serde::Serialize)]
+struct AlternativeSecurityId {
+    #[serde(rename = "type")]
+    kind: u8,
+    #[serde(rename = "identityProvider")]
+    identity_provider: Option<&'static str>,
+    key: String,
 }
 
-/// A user in Graph.
-pub(super) fn user_json(user: &User, selection: &Selection) -> Map<String, Value> {
-    selection.apply(|name| match name {
-        "businessPhones" => Value::Array(Vec::new()),
-        "displayName" => user.name.as_str().into(),
-        "userPrincipalName" => user.upn.as_str().into(),
-        "id" => user.id.to_string().into(),
-        "accountEnabled" => user.enabled.into(),
-        "onPremisesImmutableId" => user.immutable_id.as_deref().into(),
-        "userType" => "Member".into(),
-        _ => Value::Null,
-    })
+impl AlternativeSecurityId {
+    /// The text in UTF-16, little-endian, in base64.
+    fn new(key: &DeviceKey) -> Self {
+        let bytes: Vec<u8> =
+            key.alt_security_id.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        Self { kind: 2, identity_provider: None, key: to_standard(bytes) }
+    }
+}
+
+impl Properties for Device {
+    fn print<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error> {
+        match name {
+            "id" => to.serialize_entry(name, &Text(self.object_id)),
+            "accountEnabled" => to.serialize_entry(name, &self.enabled()),
+            "approximateLastSignInDateTime" => to.serialize_entry(name, &time(self.last_activity)),
+            "createdDateTime" => to.serialize_entry(name, &time(Some(self.created))),
+            "deviceId" => to.serialize_entry(name, &Text(self.device_id)),
+            "deviceVersion" => to.serialize_entry(name, &2),
+            "displayName" => to.serialize_entry(name, &self.display_name),
+            "onPremisesSecurityIdentifier" => {
+                to.serialize_entry(name, &self.on_premises.as_ref().map(|on| on.sid.as_str()))
+            }
+            "onPremisesSyncEnabled" => {
+                to.serialize_entry(name, &self.on_premises.as_ref().map(|_| true))
+            }
+            "operatingSystem" => to.serialize_entry(name, &self.os),
+            "operatingSystemVersion" => to.serialize_entry(name, &self.os_version),
+            "physicalIds" | "systemLabels" => to.serialize_entry(name, &[NULL; 0]),
+            "profileType" => to.serialize_entry(name, "RegisteredDevice"),
+            "registrationDateTime" => to.serialize_entry(name, &time(self.registered)),
+            "trustType" => to.serialize_entry(name, self.trust.word()),
+            "extensionAttributes" => to.serialize_entry(name, &Extensions),
+            "alternativeSecurityIds" => {
+                let ids: Vec<_> = self.key.iter().map(AlternativeSecurityId::new).collect();
+                to.serialize_entry(name, &ids)
+            }
+            _ => to.serialize_entry(name, &NULL),
+        }
+    }
+}
+
+impl Properties for User {
+    fn print<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error> {
+        match name {
+            "businessPhones" => to.serialize_entry(name, &[NULL; 0]),
+            "displayName" => to.serialize_entry(name, &self.name),
+            "userPrincipalName" => to.serialize_entry(name, &self.upn),
+            "id" => to.serialize_entry(name, &Text(self.id)),
+            "accountEnabled" => to.serialize_entry(name, &self.enabled),
+            "onPremisesImmutableId" => to.serialize_entry(name, &self.immutable_id),
+            "userType" => to.serialize_entry(name, "Member"),
+            _ => to.serialize_entry(name, &NULL),
+        }
+    }
 }

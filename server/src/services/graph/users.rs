@@ -4,12 +4,11 @@
 
 use linarite_core::refusal::QueryRefusal;
 use linarite_core::user::User;
-use serde_json::{Map, Value};
 
 use super::answer::{self, Refused};
 use super::odata::options::Options;
 use super::path::{DeviceName, Who};
-use super::shape::{USER, user_json};
+use super::shape::{Listing, Shown, USER};
 use super::{context, devices, next_link};
 use crate::directory::UserKey;
 use crate::keys::encoding::{from_url, to_url};
@@ -40,11 +39,9 @@ pub(super) fn get(
     options.single()?;
     let selection = USER.select(options.select.as_deref())?;
     let user = find(call, accepted, who)?;
-    let of = format!("users{}/$entity", selection.in_context());
-    let mut object = Map::new();
-    object.insert("@odata.context".to_owned(), context(call, version, &of).into());
-    object.extend(user_json(&user, &selection));
-    Ok(answer::ok(call, &Value::Object(object)))
+    let context = context(call, version, &format!("users{}/$entity", selection.in_context()));
+    let first = Some(("@odata.context", context.as_str()));
+    Ok(answer::ok(call, &Shown { first, object: &user, selection: &selection }))
 }
 
 /// A page of all users, in the order of their names.
@@ -56,18 +53,14 @@ pub(super) async fn list(call: &Call, version: &str) -> Result<Reply, Refused> {
     let read = |token: &String| from_url(token).and_then(|name| String::from_utf8(name).ok());
     let after = options.token.as_ref().map(|token| read(token).ok_or_else(invalid)).transpose()?;
     let page = call.world.directory.list_users(after, options.top).await?;
-    let mut list = Map::new();
-    let of = format!("users{}", selection.in_context());
-    list.insert("@odata.context".to_owned(), context(call, version, &of).into());
-    if options.count {
-        list.insert("@odata.count".to_owned(), page.count.into());
-    }
-    if let Some(name) = &page.next {
-        list.insert("@odata.nextLink".to_owned(), next_link(call, &to_url(name)).into());
-    }
-    let items = page.items.iter().map(|user| Value::Object(user_json(user, &selection)));
-    list.insert("value".to_owned(), items.collect());
-    Ok(answer::ok(call, &Value::Object(list)))
+    let shown = |object| Shown { first: None, object, selection: &selection };
+    let list = Listing {
+        context: context(call, version, &format!("users{}", selection.in_context())),
+        count: options.count.then_some(page.count),
+        next: page.next.as_ref().map(|name| next_link(call, &to_url(name))),
+        value: page.items.iter().map(shown).collect(),
+    };
+    Ok(answer::ok(call, &list))
 }
 
 /// How many users there are.
@@ -92,18 +85,13 @@ pub(super) fn of_device(call: &Call, version: &str, name: &DeviceName) -> Result
     let device = devices::find(call, name)?;
     let owners = call.world.directory.owners_of(device.object_id)?;
     let owners = owners.ok_or_else(|| Refused::not_found(&device.object_id.to_string()))?;
-    let mut list = Map::new();
-    let of = format!("directoryObjects{}", selection.in_context());
-    list.insert("@odata.context".to_owned(), context(call, version, &of).into());
-    if options.count {
-        list.insert("@odata.count".to_owned(), owners.len().into());
-    }
-    let items = owners.iter().map(|user| {
-        let mut object = Map::new();
-        object.insert("@odata.type".to_owned(), format!("#{}", USER.name()).into());
-        object.extend(user_json(user, &selection));
-        Value::Object(object)
-    });
-    list.insert("value".to_owned(), items.collect());
-    Ok(answer::ok(call, &Value::Object(list)))
+    let first = Some(("@odata.type", "#microsoft.graph.user"));
+    let shown = |object| Shown { first, object, selection: &selection };
+    let list = Listing {
+        context: context(call, version, &format!("directoryObjects{}", selection.in_context())),
+        count: if options.count { u64::try_from(owners.len()).ok() } else { None },
+        next: None,
+        value: owners.iter().map(shown).collect(),
+    };
+    Ok(answer::ok(call, &list))
 }

@@ -70,6 +70,9 @@ async fn only_roles_change_devices_and_a_refusal_changes_nothing() {
     assert_eq!(denied.len(), 3);
     assert_eq!(denied[0]["reason"], "role-missing");
     assert_eq!(denied[0]["user"], "bob@contoso.test");
+    assert_eq!(denied[0]["operation"], "devices.update");
+    assert_eq!(denied[2]["operation"], "devices.delete");
+    assert_eq!(denied[2]["target"], device["id"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use linarite_core::device::{DeviceKey, OnPremises, TrustType};
 use linarite_core::ids::{Sid, Thumbprint};
 use serde_json::json;
 
-use super::super::shape::{DEVICE, device_json};
+use super::super::shape::{DEVICE, Shown};
 use super::{Graph, each, text};
 use crate::directory::{DeviceQuery, NewDevice};
 use crate::services::token::testing::START;
@@ -70,7 +70,9 @@ async fn the_key_is_utf_16_in_base64() {
     let sid = Sid::parse("S-1-5-21-1-2-3-1104").unwrap();
     device.on_premises = Some(OnPremises { sid, certificate: vec![1] });
     let names = ["alternativeSecurityIds", "ONPREMISESSECURITYIDENTIFIER"].map(str::to_owned);
-    let json = device_json(&device, &DEVICE.select(Some(&names)).unwrap());
+    let selection = DEVICE.select(Some(&names)).unwrap();
+    let shown = Shown { first: None, object: &device, selection: &selection };
+    let json = serde_json::to_value(shown).unwrap();
     assert_eq!(json["onPremisesSecurityIdentifier"], "S-1-5-21-1-2-3-1104");
     // printf 'X509:<SHA1-TP-PUBKEY>AB' | iconv -t UTF-16LE | base64 -w0
     let key = "WAA1ADAAOQA6ADwAUwBIAEEAMQAtAFQAUAAtAFAAVQBCAEsARQBZAD4AQQBCAA==";
