@@ -64,14 +64,15 @@ pub fn accept(
     Ok(checked)
 }
 
-/// Notes a refusal and records it as an event.
+/// Notes a refusal and records it as an event, with the operation and the target when these were noted before.
 pub fn deny(call: &Call, resource: &str, refusal: AccessRefusal) {
     call.note("reason", refusal.reason());
     let mut fields = about(call, resource);
     fields.insert("reason".to_owned(), refusal.reason().into());
-    for key in ["revoked", "counts_from"] {
-        if let Some(moment) = call.facts().get(key) {
-            fields.insert(key.to_owned(), moment.clone());
+    let facts = call.facts();
+    for key in ["operation", "target", "revoked", "counts_from"] {
+        if let Some(fact) = facts.get(key) {
+            fields.insert(key.to_owned(), fact.clone());
         }
     }
     call.record(Kind::AccessDenied, fields);
