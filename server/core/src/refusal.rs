@@ -96,6 +96,46 @@ refusals! {
     }
 }
 
+/// Why no tokens are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionRefusal {
+    /// Because of the user.
+    SignIn(SignInRefusal),
+    /// Because of the device.
+    Device(DeviceRefusal),
+    /// Because of the grant that was shown.
+    Grant(GrantRefusal),
+}
+
+impl SessionRefusal {
+    /// The word of this refusal in the journal and in the tables.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::SignIn(refusal) => refusal.reason(),
+            Self::Device(refusal) => refusal.reason(),
+            Self::Grant(refusal) => refusal.reason(),
+        }
+    }
+}
+
+impl From<SignInRefusal> for SessionRefusal {
+    fn from(refusal: SignInRefusal) -> Self {
+        Self::SignIn(refusal)
+    }
+}
+
+impl From<DeviceRefusal> for SessionRefusal {
+    fn from(refusal: DeviceRefusal) -> Self {
+        Self::Device(refusal)
+    }
+}
+
+impl From<GrantRefusal> for SessionRefusal {
+    fn from(refusal: GrantRefusal) -> Self {
+        Self::Grant(refusal)
+    }
+}
+
 refusals! {
     /// Why a device may not join, register, complete a hybrid join or leave.
     JoinRefusal {
@@ -172,6 +212,8 @@ refusals! {
         Unsupported = "query-unsupported",
         /// The page cursor is not one of ours.
         CursorInvalid = "cursor-invalid",
+        /// No index serves the query, and more rows than a query may look at would have to be looked at.
+        TooExpensive = "query-too-expensive",
         /// Another object has this name already.
         Conflict = "object-exists",
     }

@@ -4,7 +4,10 @@
 //! password learns that the account is disabled. Left out: expired and locked-out passwords, and a second factor, which
 //! no policy asks for yet.
 
-use crate::refusal::{GrantRefusal, SignInRefusal};
+use crate::device::{DeviceKey, KnownDevice};
+use crate::instant::Instant;
+use crate::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
+use crate::registration::is_own_certificate;
 use crate::tenant::{Realm, Tenant};
 use crate::user::User;
 
@@ -27,26 +30,78 @@ pub fn with_password(
     if user.enabled { Ok(()) } else { Err(SignInRefusal::UserDisabled) }
 }
 
-/// Why an existing grant of a user no longer counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserGrantRefusal {
-    /// The account speaks against it.
-    SignIn(SignInRefusal),
-    /// The grant does.
-    Grant(GrantRefusal),
+/// How a user proves who it is.
+#[derive(Clone, Copy, Debug)]
+pub enum UserProof<'a> {
+    /// By name and password.
+    Password {
+        /// The user name as typed.
+        upn: &'a str,
+        /// The password as typed.
+        password: &'a str,
+    },
+    /// By a grant of before that carries this number.
+    Grant {
+        /// [`User::epoch`] when the grant was made.
+        epoch: u32,
+    },
+    /// By a key registered for the user, whose signature was found right.
+    Key,
 }
 
-/// Checks the user of a grant that carries this number.
-pub fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), UserGrantRefusal> {
-    let user = user.ok_or(UserGrantRefusal::SignIn(SignInRefusal::UserUnknown))?;
-    if !user.enabled {
-        return Err(UserGrantRefusal::SignIn(SignInRefusal::UserDisabled));
+/// How a device proves which one it is.
+#[derive(Clone, Copy, Debug)]
+pub enum DeviceProof<'a> {
+    /// No device takes part.
+    None,
+    /// By its certificate, whose signature was found right.
+    Certificate(&'a DeviceKey),
+    /// By a grant bound to it that carries this number.
+    Grant {
+        /// [`Standing::epoch`](crate::revocation::Standing::epoch) when the grant was made.
+        epoch: u32,
+    },
+}
+
+/// Whether a user, on this device, may be given tokens. The device is asked about first: a request signed by a device
+/// that does not count never gets as far as a password.
+pub fn session(
+    tenant: &Tenant,
+    user: Option<&User>,
+    user_proof: UserProof<'_>,
+    device: Option<&KnownDevice>,
+    device_proof: DeviceProof<'_>,
+    now: Instant,
+) -> Result<(), SessionRefusal> {
+    match device_proof {
+        DeviceProof::None => {}
+        DeviceProof::Certificate(shown) => {
+            let known = device.ok_or(DeviceRefusal::Unknown)?;
+            known.standing().may_issue(now)?;
+            is_own_certificate(known.key(), shown)?;
+        }
+        DeviceProof::Grant { epoch } => {
+            device.ok_or(DeviceRefusal::Unknown)?.standing().honours(epoch, now)?;
+        }
     }
-    if epoch == user.epoch {
-        Ok(())
-    } else {
-        Err(UserGrantRefusal::Grant(GrantRefusal::UserRevoked))
+    match user_proof {
+        UserProof::Password { upn, password } => with_password(tenant, upn, user, password)?,
+        UserProof::Grant { epoch } => {
+            let user = usable(user)?;
+            if epoch != user.epoch {
+                return Err(GrantRefusal::UserRevoked.into());
+            }
+        }
+        UserProof::Key => {
+            usable(user)?;
+        }
     }
+    Ok(())
+}
+
+fn usable(user: Option<&User>) -> Result<&User, SignInRefusal> {
+    let user = user.ok_or(SignInRefusal::UserUnknown)?;
+    if user.enabled { Ok(user) } else { Err(SignInRefusal::UserDisabled) }
 }
 
 /// Compares two secrets in a time that depends on their lengths only.
@@ -127,12 +182,25 @@ mod tests {
         assert_eq!(check("wrong"), SignInRefusal::PasswordWrong);
     }
 
+    fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), SessionRefusal> {
+        let proof = UserProof::Grant { epoch };
+        session(&tenant(), user, proof, None, DeviceProof::None, Instant::from_seconds(0))
+    }
+
     #[test]
     fn a_grant_of_before_a_password_change_is_dead() {
         assert_eq!(with_grant(Some(&user(true)), 3), Ok(()));
-        assert_eq!(
-            with_grant(Some(&user(true)), 2),
-            Err(UserGrantRefusal::Grant(GrantRefusal::UserRevoked))
-        );
+        assert_eq!(with_grant(Some(&user(true)), 2), Err(GrantRefusal::UserRevoked.into()));
+        assert_eq!(with_grant(Some(&user(false)), 3), Err(SignInRefusal::UserDisabled.into()));
+        assert_eq!(with_grant(None, 3), Err(SignInRefusal::UserUnknown.into()));
+    }
+
+    #[test]
+    fn an_unknown_device_is_refused_before_the_password_is_looked_at() {
+        let proof = UserProof::Password { upn: "alice@contoso.test", password: "wrong" };
+        let device = DeviceProof::Grant { epoch: 0 };
+        let refused =
+            session(&tenant(), Some(&user(true)), proof, None, device, Instant::from_seconds(0));
+        assert_eq!(refused, Err(DeviceRefusal::Unknown.into()));
     }
 }
