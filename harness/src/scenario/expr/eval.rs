@@ -193,6 +193,11 @@ fn binary(
                 (Value::Duration(a), Value::Duration(b)) => {
                     Ok(Value::Duration(Dur(a.0.saturating_add(b.0.saturating_mul(sign)))))
                 }
+                // A time that a map holds, such as clock.now, is text.
+                (Value::Json(Json::String(a)), Value::Duration(b)) if a.parse::<Time>().is_ok() => {
+                    let time = a.parse::<Time>().map_err(|why| bad(&why))?;
+                    Ok(Value::Time(time.plus(Dur(b.0.saturating_mul(sign)))))
+                }
                 _ => Err(bad(if sign > 0 { "added" } else { "subtracted" })),
             }
         }

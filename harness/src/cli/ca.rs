@@ -1,0 +1,66 @@
+//! `linarite ca`: the private certificate authority that clients have to trust.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use linarite_server::keys::tls::TlsCa;
+
+use super::{Exit, output, stage};
+
+#[derive(Debug, Args)]
+pub(crate) struct Ca {
+    /// The CA of this state folder instead of the user's own
+    #[arg(long, value_name = "DIR", global = true)]
+    state: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print where its certificate is
+    Path,
+    /// Print its certificate in PEM
+    Export,
+    /// Print how to make clients trust it
+    TrustHelp,
+}
+
+pub(crate) fn run(arguments: &Ca) -> Exit {
+    let state = arguments.state.as_deref();
+    let found = stage::tls(state, None).and_then(|tls| {
+        let path = TlsCa::certificate_path(&stage::ca_folder(state)?);
+        Ok((tls, path.display().to_string()))
+    });
+    match found {
+        Ok((tls, path)) => {
+            match arguments.what {
+                What::Path => output::line(&path),
+                What::Export => output::text(tls.ca_pem()),
+                What::TrustHelp => output::text(&help(&path)),
+            }
+            Exit::Passed
+        }
+        Err(problem) => {
+            output::problem(&problem);
+            Exit::Environment
+        }
+    }
+}
+
+fn help(path: &str) -> String {
+    format!(
+        "The certificate is {path}. It can speak only for the emulated hosts, .test, .localhost and this computer, so\n\
+         trusting it costs nobody anything; its key never leaves the folder beside it. `linarite exec` sets all of these\n\
+         for the client that it runs.\n\n\
+         curl             curl --cacert {path} ...            or CURL_CA_BUNDLE={path}\n\
+         Python requests  REQUESTS_CA_BUNDLE={path}           (SSL_CERT_FILE alone is not read)\n\
+         Python httpx     SSL_CERT_FILE={path}\n\
+         Node.js          NODE_EXTRA_CA_CERTS={path}          and NODE_USE_ENV_PROXY=1 for the proxy\n\
+         Rust (native)    SSL_CERT_FILE={path}\n\
+         Go               SSL_CERT_FILE={path}\n\
+         Java             keytool -importcert -noprompt -storepass changeit -alias linarite -file {path} -keystore trust.p12\n\
+         \x20                then JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=trust.p12\n\
+         Debian, Ubuntu   sudo cp {path} /usr/local/share/ca-certificates/linarite.crt && sudo update-ca-certificates\n"
+    )
+}

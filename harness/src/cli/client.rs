@@ -1,0 +1,237 @@
+//! `linarite client`: the emulated Windows client by hand, against a world that `serve` or `exec` holds.
+//!
+//! A machine's state is kept in `.linarite/machines/NAME.json` between commands, private key numbers included (the keys
+//! are public test keys).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use linarite_server::entropy::Entropy;
+use linarite_windows::{
+    Flow, Join, Machine, MachineSpec, MachineState, Os, Outcome, Register, TokenRequest, Wire,
+};
+
+use super::{Exit, environment, output, stage};
+use crate::room::{RealClock, SeededChance, wire};
+
+#[derive(Debug, Args)]
+pub(crate) struct Client {
+    /// The machine; made when it is not known yet
+    #[arg(long, default_value = "PC-1", value_name = "NAME", global = true)]
+    machine: String,
+    /// Operating system of a new machine
+    #[arg(long, default_value = "windows-10", value_name = "OS", global = true)]
+    os: Os,
+    /// The Windows user who acts
+    #[arg(long, value_name = "NAME", global = true)]
+    windows_user: Option<String>,
+    /// The proxy of the emulated world; LINARITE_PROXY when not given
+    #[arg(long, value_name = "URL", global = true)]
+    proxy: Option<String>,
+    /// The certificate of its CA; LINARITE_CA, or that of this user, when not given
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Args)]
+struct Account {
+    /// User name
+    #[arg(long)]
+    user: String,
+    /// Password
+    #[arg(long)]
+    password: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FlowArgument {
+    Prt,
+    Password,
+    RefreshToken,
+    AuthCode,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Join the machine to the cloud directory
+    Join(Account),
+    /// Add Work or School Account: register for one Windows user
+    AddAccount(Account),
+    /// Remove the work accounts of a Windows user
+    RemoveAccount,
+    /// Leave: delete the record and forget the join
+    Leave,
+    /// Sign in at the lock screen
+    SignIn(Account),
+    /// End the session
+    SignOut,
+    /// Reinstall the machine under the same name; the directory is not told
+    Wipe,
+    /// Get an access token and print it
+    Token {
+        /// The resource
+        #[arg(long)]
+        resource: String,
+        /// The client: an id or a known name
+        #[arg(long, default_value = "office")]
+        client: String,
+        /// How
+        #[arg(long, value_enum, default_value = "prt")]
+        flow: FlowArgument,
+        /// User name, for flows that type one
+        #[arg(long)]
+        user: Option<String>,
+        /// Password, for flows that type one
+        #[arg(long)]
+        password: Option<String>,
+    },
+    /// The dsregcmd tool: /status, /join, /leave, /debug
+    Dsregcmd {
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+pub(crate) async fn run(arguments: Client) -> Exit {
+    match act(arguments).await {
+        Ok(outcome) => {
+            output::text(&outcome.output);
+            if let Some(hresult) = outcome.hresult.filter(|_| outcome.exit != 0) {
+                output::note(&format!("0x{hresult:08x}"));
+            }
+            if outcome.exit == 0 { Exit::Passed } else { Exit::Failed }
+        }
+        Err(problem) => {
+            output::problem(&problem);
+            Exit::Environment
+        }
+    }
+}
+
+async fn act(arguments: Client) -> Result<Outcome, String> {
+    let wire = reach(&arguments)?;
+    let file = PathBuf::from(".linarite/machines")
+        .join(format!("{}.json", file_name(&arguments.machine)?));
+    let mut machine = load(&file, &arguments, &wire)?;
+    let who = arguments.windows_user.as_deref();
+    let outcome = match arguments.act {
+        Act::Join(Account { user, password }) => {
+            let join = Join {
+                windows_user: arguments.windows_user.clone(),
+                upn: user,
+                password,
+                builtin_administrator: false,
+            };
+            machine.join(&wire, &join).await
+        }
+        Act::AddAccount(Account { user, password }) => {
+            let register = Register {
+                windows_user: arguments.windows_user.clone(),
+                upn: user,
+                password,
+                builtin_administrator: false,
+            };
+            machine.register(&wire, &register).await
+        }
+        Act::RemoveAccount => machine.remove_account(&wire, who, None).await,
+        Act::Leave => machine.leave(&wire).await,
+        Act::SignIn(Account { user, password }) => {
+            machine.sign_in(&wire, who, &user, &password).await
+        }
+        Act::SignOut => machine.sign_out(who),
+        Act::Wipe => machine.wipe(&wire, true),
+        Act::Token { resource, client, flow, user, password } => {
+            let request = TokenRequest {
+                client,
+                resource: Some(resource),
+                flow: match flow {
+                    FlowArgument::Prt => Flow::Prt,
+                    FlowArgument::Password => Flow::Password,
+                    FlowArgument::RefreshToken => Flow::RefreshToken,
+                    FlowArgument::AuthCode => Flow::AuthCode,
+                },
+                windows_user: arguments.windows_user.clone(),
+                upn: user,
+                password,
+                ..TokenRequest::default()
+            };
+            let mut outcome = machine.token(&wire, &request).await;
+            if let Some(tokens) = &outcome.tokens {
+                outcome.output = format!("{}\n", tokens.access_token);
+            }
+            outcome
+        }
+        // The person at this command line is taken for an administrator in an elevated window.
+        Act::Dsregcmd { arguments } => {
+            machine.dsregcmd(&wire, &arguments.join(" "), true, who).await
+        }
+    };
+    save(&file, &machine)?;
+    Ok(outcome)
+}
+
+/// A name that is one file name and nothing else.
+fn file_name(machine: &str) -> Result<&str, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !machine.is_empty() && machine.len() <= 63 && machine.chars().all(plain) {
+        Ok(machine)
+    } else {
+        Err(format!("`{machine}` is no computer name: letters, digits and dashes, at most 63"))
+    }
+}
+
+fn reach(arguments: &Client) -> Result<Wire, String> {
+    let proxy = arguments.proxy.clone().or_else(|| environment::variable("LINARITE_PROXY"));
+    let proxy = proxy.ok_or_else(|| {
+        "where is the world? Give --proxy URL, or paste here what `linarite serve` printed"
+            .to_owned()
+    })?;
+    let file =
+        arguments.ca.clone().or_else(|| environment::variable("LINARITE_CA").map(PathBuf::from));
+    let pem = match file {
+        Some(file) => std::fs::read_to_string(&file)
+            .map_err(|error| format!("the CA {}: {error}", file.display()))?,
+        None => stage::tls(None, None)?.ca_pem().to_owned(),
+    };
+    let chance = SeededChance::new(Entropy::fresh_seed());
+    wire(&proxy, &pem, Arc::new(RealClock), Arc::new(chance)).map_err(|error| error.to_string())
+}
+
+fn load(file: &PathBuf, arguments: &Client, wire: &Wire) -> Result<Machine, String> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => {
+            let state: MachineState = serde_json::from_str(&text).map_err(|error| {
+                format!(
+                    "the machine in {} cannot be read: {error}; delete the file to start anew",
+                    file.display()
+                )
+            })?;
+            Ok(Machine::restore(state, wire))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Machine::new(MachineSpec {
+                key: arguments.machine.to_lowercase(),
+                name: arguments.machine.clone(),
+                os: arguments.os,
+                windows_users: arguments.windows_user.iter().cloned().collect(),
+                ..MachineSpec::default()
+            }))
+        }
+        Err(error) => Err(format!("{}: {error}", file.display())),
+    }
+}
+
+fn save(file: &std::path::Path, machine: &Machine) -> Result<(), String> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| told(&error))?;
+    }
+    let text = serde_json::to_string_pretty(&machine.snapshot()).map_err(|error| told(&error))?;
+    let fresh = file.with_extension("json.new");
+    std::fs::write(&fresh, text).map_err(|error| told(&error))?;
+    std::fs::rename(&fresh, file).map_err(|error| told(&error))
+}

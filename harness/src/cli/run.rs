@@ -1,0 +1,174 @@
+//! `linarite run`: runs scenarios and reports.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use linarite_server::entropy::Entropy;
+
+use super::{Exit, environment, output};
+use crate::report::{Console, JsonLines, Junit, Report};
+use crate::run::needs::Surroundings;
+use crate::run::plan::{Tags, expand, find, read};
+use crate::run::{Options, Tell, process};
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only scenarios whose tags fit: `faq and not (slow or external)`
+    #[arg(short, long, value_name = "TERM")]
+    tags: Option<String>,
+    /// How many at a time; as many as there are cores when not given
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Seed of the run; drawn when not given
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Reports: junit=FILE, jsonl=FILE, har=DIR, journal=DIR; several with commas
+    #[arg(long, value_name = "KIND=PATH", value_delimiter = ',')]
+    report: Vec<String>,
+    /// Fail when something that a scenario needs is not there: `--require needs`
+    #[arg(long, value_name = "WHAT", value_parser = ["needs"])]
+    require: Option<String>,
+    /// Tell of each step
+    #[arg(short, long)]
+    verbose: bool,
+    /// Having nothing to run is no failure
+    #[arg(long)]
+    allow_empty: bool,
+    /// When to colour: auto, always, never
+    #[arg(long, default_value = "auto", value_parser = ["auto", "always", "never"])]
+    color: String,
+}
+
+/// What was asked to be written.
+#[derive(Default)]
+struct Wanted {
+    junit: Option<PathBuf>,
+    jsonl: Option<PathBuf>,
+    har: Option<PathBuf>,
+    journal: Option<PathBuf>,
+}
+
+fn wanted(reports: &[String]) -> Result<Wanted, String> {
+    let mut wanted = Wanted::default();
+    for report in reports {
+        let told = || {
+            format!("`{report}` is no report: write junit=FILE, jsonl=FILE, har=DIR or journal=DIR")
+        };
+        let (kind, path) = report.split_once('=').ok_or_else(told)?;
+        let place = match kind {
+            "junit" => &mut wanted.junit,
+            "jsonl" => &mut wanted.jsonl,
+            "har" => &mut wanted.har,
+            "journal" => &mut wanted.journal,
+            _ => return Err(told()),
+        };
+        *place = Some(PathBuf::from(path));
+    }
+    Ok(wanted)
+}
+
+pub(crate) async fn run(arguments: Run) -> Exit {
+    let tags = match arguments.tags.as_deref().map(Tags::parse).transpose() {
+        Ok(tags) => tags,
+        Err(why) => return usage(&format!("--tags: {why}")),
+    };
+    let wanted = match wanted(&arguments.report) {
+        Ok(wanted) => wanted,
+        Err(why) => return usage(&why),
+    };
+    let colour = environment::colour(&arguments.color);
+    let files = match find(&arguments.paths) {
+        Ok(files) => files,
+        Err((path, error)) => return usage(&format!("{}: {error}", path.display())),
+    };
+    let mut scenarios = Vec::new();
+    let mut invalid = false;
+    for loaded in read(&files) {
+        for finding in loaded.findings.iter().filter(|finding| finding.is_error()) {
+            output::note(finding.render(colour).trim_end());
+        }
+        match loaded.runnable() {
+            Some(scenario) => scenarios.push(Arc::new(scenario.clone())),
+            None => invalid = true,
+        }
+    }
+    if invalid {
+        output::problem("nothing was run: mend the files first (`linarite check` shows the same)");
+        return Exit::Invalid;
+    }
+    let seed = arguments.seed.unwrap_or_else(Entropy::fresh_seed);
+    let instances = expand(scenarios, seed, tags.as_ref());
+    if instances.is_empty() {
+        output::problem("no scenario was selected");
+        return if arguments.allow_empty { Exit::Passed } else { Exit::Nothing };
+    }
+    let progress = environment::shows_progress();
+    let reports = match reports(&wanted, Console::new(arguments.verbose, colour, progress)) {
+        Ok(reports) => Arc::new(Mutex::new(reports)),
+        Err(why) => {
+            output::problem(&why);
+            return Exit::Environment;
+        }
+    };
+    let told = Arc::clone(&reports);
+    let tell: Tell = Arc::new(move |event| {
+        let mut reports = told.lock().unwrap_or_else(PoisonError::into_inner);
+        reports.iter_mut().for_each(|report| report.event(&event));
+    });
+    let options = Options {
+        seed,
+        jobs: arguments.jobs.unwrap_or_else(environment::cores),
+        har: wanted.har,
+        journal: wanted.journal,
+        inherited: environment::inherited(&process::INHERITED),
+        surroundings: Surroundings {
+            program: |name| environment::find_program(name).is_some(),
+            variable: |name| environment::variable(name).is_some(),
+        },
+        require_needs: arguments.require.is_some(),
+    };
+    let summary = match crate::run::run(instances, Arc::new(options), tell).await {
+        Ok(summary) => summary,
+        Err(why) => {
+            output::problem(&why);
+            return Exit::Environment;
+        }
+    };
+    let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut unwritten = false;
+    for report in reports.iter_mut() {
+        if let Err(why) = report.finish() {
+            output::problem(&why);
+            unwritten = true;
+        }
+    }
+    if summary.invalid {
+        Exit::Invalid
+    } else if summary.counts.errors > 0 || unwritten {
+        Exit::Environment
+    } else if summary.counts.failed > 0 {
+        Exit::Failed
+    } else {
+        Exit::Passed
+    }
+}
+
+fn reports(wanted: &Wanted, console: Console) -> Result<Vec<Box<dyn Report>>, String> {
+    let mut reports: Vec<Box<dyn Report>> = vec![Box::new(console)];
+    if let Some(path) = &wanted.junit {
+        reports.push(Box::new(Junit::new(path)?));
+    }
+    if let Some(path) = &wanted.jsonl {
+        reports.push(Box::new(JsonLines::new(path)?));
+    }
+    Ok(reports)
+}
+
+fn usage(why: &str) -> Exit {
+    output::problem(why);
+    Exit::Usage
+}

@@ -1,0 +1,103 @@
+//! `linarite serve`: a world behind its listeners until it is interrupted.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use linarite_server::Emulator;
+use linarite_server::control::Control;
+use linarite_server::keys::tls::TlsCa;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::stage::ClockArgument;
+use super::{Exit, output, stage};
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The world: a file, or the name of one in fixtures/worlds
+    #[arg(long, default_value = "contoso", value_name = "NAME|FILE")]
+    world: String,
+    /// Keep directory, clock and CA in this folder
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The seed that ids and keys follow from; drawn when not given
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The port of the proxy; any free one when not given
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    proxy_port: u16,
+    /// Also serve TLS by host name on this port
+    #[arg(long, value_name = "N")]
+    https_port: Option<u16>,
+    /// The port of the control API; any free one when not given
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    control_port: u16,
+    /// How the world's time passes
+    #[arg(long, value_enum, default_value = "follow")]
+    clock: ClockArgument,
+}
+
+pub(crate) async fn run(arguments: Serve) -> Exit {
+    match serve(arguments).await {
+        Ok(()) => Exit::Passed,
+        Err(problem) => {
+            output::problem(&problem);
+            Exit::Environment
+        }
+    }
+}
+
+async fn serve(arguments: Serve) -> Result<(), String> {
+    let document = stage::world(&arguments.world)?;
+    let state = arguments.state.as_deref();
+    let tls = stage::tls(state, Some(&document))?;
+    let ca = TlsCa::certificate_path(&stage::ca_folder(state)?);
+    let mut builder = Emulator::builder()
+        .world(document)
+        .tls(tls)
+        .clock(arguments.clock.into(), None)
+        .proxy_port(arguments.proxy_port);
+    if let Some(seed) = arguments.seed {
+        builder = builder.seed(seed);
+    }
+    if let Some(folder) = &arguments.state {
+        builder = builder.state(folder);
+    }
+    if let Some(port) = arguments.https_port {
+        builder = builder.https_port(port);
+    }
+    let emulator = builder.start().await.map_err(|error| error.to_string())?;
+    let at = SocketAddr::from(([127, 0, 0, 1], arguments.control_port));
+    let control = Control::start(at, None).await.map_err(|error| error.to_string())?;
+    control.worlds().register(Arc::clone(emulator.world()));
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut terminations = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    output::line(&greeting(&emulator, &control, &ca.display().to_string()));
+    tokio::select! {
+        _ = interrupts.recv() => {}
+        _ = terminations.recv() => {}
+    }
+    emulator.world().keep_clock().await.map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+fn greeting(emulator: &Emulator, control: &Control, ca: &str) -> String {
+    let (domain, id) = stage::tenant(emulator);
+    let https = emulator
+        .https_address()
+        .map_or_else(String::new, |address| format!("# TLS by host name on {address}\n"));
+    format!(
+        "# linarite serves {domain}, seed {}. Paste this where the client runs; Ctrl-C here ends it.\n\
+         {https}\
+         export HTTPS_PROXY={proxy} https_proxy={proxy} HTTP_PROXY={proxy} http_proxy={proxy}\n\
+         export REQUESTS_CA_BUNDLE='{ca}' CURL_CA_BUNDLE='{ca}' SSL_CERT_FILE='{ca}' NODE_EXTRA_CA_CERTS='{ca}' NODE_USE_ENV_PROXY=1\n\
+         export LINARITE_PROXY={proxy} LINARITE_CA='{ca}' LINARITE_TENANT={domain} LINARITE_TENANT_ID={id}\n\
+         export LINARITE_CONTROL_URL={} LINARITE_CONTROL_TOKEN={}\n\
+         unset NO_PROXY no_proxy ALL_PROXY all_proxy",
+        emulator.world().entropy.seed(),
+        control.url(),
+        control.token(),
+        proxy = emulator.proxy_url(),
+    )
+}

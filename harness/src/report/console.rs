@@ -1,0 +1,209 @@
+//! The console report: a line for each instance as it ends, what failed at length, and a sum.
+//!
+//! Everything is said in words and signs, never by colour alone. On a terminal a line of progress stands below.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use super::Report;
+use crate::run::events::{Counts, Name, RunEvent, Verdict};
+
+/// The console report.
+#[derive(Debug)]
+pub struct Console {
+    verbose: bool,
+    colour: bool,
+    seed: u64,
+    running: BTreeMap<Name, Running>,
+    progress: ProgressBar,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    title: String,
+    file: String,
+    line: u32,
+    steps: BTreeMap<usize, String>,
+    failures: Vec<String>,
+    artifacts: Vec<String>,
+    seed: u64,
+}
+
+impl Console {
+    /// A report on standard output. `progress`: a line of progress on standard error.
+    pub fn new(verbose: bool, colour: bool, progress: bool) -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_draw_target(if progress {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        });
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        Self {
+            verbose,
+            colour,
+            seed: 0,
+            running: BTreeMap::new(),
+            progress: bar,
+            counts: Counts::default(),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.progress.suspend(|| {
+            // A reader that has gone is no error.
+            let _gone = writeln!(std::io::stdout().lock(), "{text}");
+        });
+    }
+
+    fn mark(&self, verdict: Verdict) -> String {
+        let (word, code) = match verdict {
+            Verdict::Pass => ("PASS", 32),
+            Verdict::Skip => ("SKIP", 33),
+            Verdict::NotRun => ("----", 33),
+            Verdict::Fail => ("FAIL", 31),
+            Verdict::Timeout => ("TIME", 31),
+            Verdict::Error => ("ERR ", 31),
+        };
+        if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+    }
+
+    fn step_end(&mut self, name: &Name, step: usize, event: &RunEvent) {
+        let RunEvent::StepEnd { verdict, failure, output, journal, ms, .. } = event else { return };
+        let Some(running) = self.running.get_mut(name) else { return };
+        let title = running.steps.get(&step).cloned().unwrap_or_default();
+        if let Some(failure) = failure {
+            let mut text = format!("  step {step}: {title}\n{}", indent(failure, "    "));
+            if let Some(output) = output {
+                text.push_str(&format!(
+                    "\n    what was printed or answered:\n{}",
+                    indent(output, "      ")
+                ));
+            }
+            if !journal.is_empty() {
+                text.push_str("\n    the journal's last events:");
+                for event in journal {
+                    text.push_str(&format!("\n      {}", brief(event)));
+                }
+            }
+            running.failures.push(text);
+        }
+        if self.verbose {
+            let line = format!("  {} {name} step {step}: {title} ({ms} ms)", self.mark(*verdict));
+            self.say(&line);
+        }
+    }
+
+    fn scenario_end(&mut self, name: &Name, verdict: Verdict, reason: Option<&str>, ms: u64) {
+        let running = self.running.remove(name).unwrap_or_default();
+        let mut text = format!("{} {name} ({ms} ms)  {}", self.mark(verdict), running.title);
+        if let Some(reason) = reason {
+            text.push_str(&format!("\n{}", indent(reason.trim_end(), "  ")));
+        }
+        for failure in &running.failures {
+            text.push_str(&format!("\n{failure}"));
+        }
+        for artifact in &running.artifacts {
+            text.push_str(&format!("\n  written: {artifact}"));
+        }
+        if verdict.is_bad() {
+            text.push_str(&format!(
+                "\n  {}:{}\n  again: linarite run {} --seed {} (the world's seed is {})",
+                running.file, running.line, running.file, self.seed, running.seed
+            ));
+        }
+        self.say(&text);
+        self.progress.inc(1);
+    }
+}
+
+fn indent(text: &str, by: &str) -> String {
+    text.trim_end().lines().map(|line| format!("{by}{line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// An event of the journal in one line: its kind and what matters.
+fn brief(event: &Value) -> String {
+    let text = |key: &str| {
+        event.get(key).map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    };
+    let mut line =
+        format!("{} {}", text("time").unwrap_or_default(), text("kind").unwrap_or_default());
+    for key in [
+        "method",
+        "host",
+        "path",
+        "status",
+        "operation",
+        "action",
+        "target",
+        "user",
+        "device",
+        "reason",
+    ] {
+        if let Some(value) = text(key) {
+            line.push_str(&format!(" {key}={value}"));
+        }
+    }
+    line
+}
+
+impl Report for Console {
+    fn event(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::RunStart { seed, instances, .. } => {
+                self.seed = *seed;
+                self.progress.set_length(*instances as u64);
+            }
+            RunEvent::ScenarioStart { name, title, file, line, seed, .. } => {
+                self.progress.set_message(name.to_string());
+                let running = Running {
+                    title: title.clone(),
+                    file: file.clone(),
+                    line: *line,
+                    seed: *seed,
+                    ..Running::default()
+                };
+                self.running.insert(name.clone(), running);
+            }
+            RunEvent::StepStart { name, step, title, .. } => {
+                if let Some(running) = self.running.get_mut(name) {
+                    running.steps.insert(*step, title.clone());
+                }
+            }
+            RunEvent::StepEnd { name, step, .. } => self.step_end(name, *step, event),
+            RunEvent::Artifact { name, path, .. } => {
+                if let Some(running) = self.running.get_mut(name) {
+                    running.artifacts.push(path.clone());
+                }
+            }
+            RunEvent::ScenarioEnd { name, verdict, reason, ms, .. } => {
+                self.scenario_end(name, *verdict, reason.as_deref(), *ms);
+            }
+            RunEvent::RunEnd { counts, ms } => {
+                self.counts = *counts;
+                self.progress.finish_and_clear();
+                let Counts { passed, failed, errors, skipped } = counts;
+                let mut text = format!("{passed} passed, {} failed", failed + errors);
+                if *skipped > 0 {
+                    text.push_str(&format!(", {skipped} skipped"));
+                }
+                self.say(&format!("seed {}, {}.{:03} s", self.seed, ms / 1000, ms % 1000));
+                self.say(&text);
+            }
+            RunEvent::Expect { .. } => {}
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}

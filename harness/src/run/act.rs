@@ -1,0 +1,396 @@
+//! What each action does. An act that cannot even begin (a reference without a value, a machine that is none) is a
+//! finding at its place; one that fails is something seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use linarite_server::clock::{ClockMode, Instant, Span as Length};
+use linarite_server::control::admin::Admin;
+use linarite_server::control::view;
+use linarite_server::journal::Kind;
+use linarite_windows::{Flow, Join, Machine, Register, TokenRequest};
+use serde_json::{Map, Value, json};
+
+use super::seen::Seen;
+use super::stage::Stage;
+use super::{http, process};
+use crate::scenario::Finding;
+use crate::scenario::decode::Tpl;
+use crate::scenario::expr::resolve;
+use crate::scenario::finding::Span;
+use crate::scenario::model::{
+    self, Action, AdminAction, ClockAction, ExportAction, JoinAction, TokenAction,
+};
+
+/// Who acts where.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context {
+    pub(crate) machine: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) windows_user: Option<String>,
+    pub(crate) elevated: bool,
+    pub(crate) limit: Option<Duration>,
+}
+
+type Acted = Result<Seen, Box<Finding>>;
+
+fn wrong(code: &'static str, at: &Span, title: impl Into<String>) -> Box<Finding> {
+    Box::new(Finding::error(code, at.clone(), title.into()))
+}
+
+/// Carries out an action that is one act. Those that hold other steps are the runner's.
+pub(crate) async fn act(
+    stage: &mut Stage,
+    context: &Context,
+    action: Action<'_>,
+    at: &Span,
+) -> Acted {
+    match action {
+        Action::Http(action) => return http::act(stage, action).await,
+        Action::Run(action) => return process::act(stage, action, context.limit).await,
+        Action::Admin(action) => return administer(stage, action).await,
+        Action::Clock(action) => return move_clock(stage, action).await,
+        Action::Export(action) => return export(stage, action).await,
+        Action::Check(_) => return Ok(Seen::default()),
+        Action::Repeat(_) | Action::Sequence(_) | Action::Use(_) | Action::Later(_) => {
+            return Err(wrong("scn::not-emulated", at, "not emulated yet: this action here"));
+        }
+        Action::Join(_)
+        | Action::AddAccount
+        | Action::RemoveAccount
+        | Action::Leave
+        | Action::Dsregcmd(_)
+        | Action::SignIn(_)
+        | Action::SignOut
+        | Action::Wipe(_)
+        | Action::Network(_)
+        | Action::Token(_) => {}
+    }
+    let name = context
+        .machine
+        .clone()
+        .ok_or_else(|| wrong("scn::unknown-machine", at, "this action needs a machine"))?;
+    let mut machine = stage.machines.get(&name).cloned().ok_or_else(|| {
+        wrong("scn::unknown-machine", at, format!("no machine is called `{name}`"))
+    })?;
+    let seen = on_machine(stage, context, &mut machine, action, at).await;
+    note_tool(stage, &name, &machine, context, action);
+    stage.machines.insert(name, machine);
+    seen
+}
+
+/// The account of a step's user: name and password, or another password.
+fn account(
+    stage: &Stage,
+    context: &Context,
+    other: Option<&Tpl<String>>,
+    at: &Span,
+) -> Result<(String, String), Box<Finding>> {
+    let key = context
+        .user
+        .as_ref()
+        .ok_or_else(|| wrong("scn::unknown-user", at, "this action needs a user"))?;
+    let (upn, own) = user(stage, key)
+        .ok_or_else(|| wrong("scn::unknown-user", at, format!("no user is called `{key}`")))?;
+    let password = other.map(|password| password.resolve(stage)).transpose()?.unwrap_or(own);
+    Ok((upn, password))
+}
+
+/// User name and password of a key of the world; a name with an `@` stands for itself.
+fn user(stage: &Stage, key: &str) -> Option<(String, String)> {
+    use linarite_server::directory::UserKey;
+    let directory = &stage.world().directory;
+    let by_key = directory.user(&UserKey::Key(key.to_owned())).ok().flatten();
+    let found = by_key.or_else(|| directory.user(&UserKey::parse(key)).ok().flatten());
+    match found {
+        Some(user) => Some((user.upn, user.password)),
+        None if key.contains('@') => Some((key.to_owned(), String::new())),
+        // A user that was deleted since is still what the file calls so.
+        None => {
+            let users = stage.world().document.get("users")?.get(key)?;
+            let text = |name: &str| users.get(name).and_then(Value::as_str).map(str::to_owned);
+            Some((text("upn")?, text("password").unwrap_or_default()))
+        }
+    }
+}
+
+async fn on_machine(
+    stage: &Stage,
+    context: &Context,
+    machine: &mut Machine,
+    action: Action<'_>,
+    at: &Span,
+) -> Acted {
+    let wire = stage.wire.clone();
+    let who = context.windows_user.as_deref();
+    let outcome = match action {
+        Action::Join(action) => return join(stage, context, machine, action, at).await,
+        Action::AddAccount => {
+            let (upn, password) = account(stage, context, None, at)?;
+            let windows_user = context.windows_user.clone();
+            let register = Register { windows_user, upn, password, builtin_administrator: false };
+            machine.register(&wire, &register).await
+        }
+        Action::RemoveAccount => {
+            let upn = context.user.as_ref().and_then(|key| user(stage, key)).map(|(upn, _)| upn);
+            machine.remove_account(&wire, who, upn.as_deref()).await
+        }
+        Action::Leave => machine.leave(&wire).await,
+        Action::Dsregcmd(arguments) => {
+            let arguments = arguments.resolve(stage)?;
+            machine.dsregcmd(&wire, &arguments, context.elevated, who).await
+        }
+        Action::SignIn(action) => {
+            let (upn, password) = account(stage, context, action.password.as_ref(), at)?;
+            machine.sign_in(&wire, who, &upn, &password).await
+        }
+        Action::SignOut => machine.sign_out(who),
+        Action::Wipe(action) => {
+            let keep = action.keep_name.as_ref().map(|keep| keep.resolve(stage)).transpose()?;
+            machine.wipe(&wire, keep.unwrap_or(true))
+        }
+        Action::Network(action) => {
+            machine.online = action.online.resolve(stage)?;
+            return Ok(Seen::default());
+        }
+        Action::Token(action) => {
+            let request = token_request(stage, context, action, at)?;
+            machine.token(&wire, &request).await
+        }
+        Action::Http(_)
+        | Action::Run(_)
+        | Action::Admin(_)
+        | Action::Clock(_)
+        | Action::Export(_)
+        | Action::Check(_)
+        | Action::Repeat(_)
+        | Action::Sequence(_)
+        | Action::Use(_)
+        | Action::Later(_) => {
+            return Err(wrong("scn::not-emulated", at, "this action is not done on a machine"));
+        }
+    };
+    Ok(Seen::of_outcome(outcome))
+}
+
+async fn join(
+    stage: &Stage,
+    context: &Context,
+    machine: &mut Machine,
+    action: &JoinAction,
+    at: &Span,
+) -> Acted {
+    let kind = action.kind.as_ref().map(|kind| kind.resolve(stage)).transpose()?;
+    if let Some(kind) = kind
+        && kind != model::JoinKind::AzureAd
+    {
+        let title = format!("not emulated yet: kind: {}", kind.word());
+        return Err(wrong("scn::not-emulated", at, title));
+    }
+    if let Some(name) = &action.name {
+        machine.rename(name.resolve(stage)?);
+    }
+    let (upn, password) = account(stage, context, action.password.as_ref(), at)?;
+    let builtin =
+        action.builtin_administrator.as_ref().map(|flag| flag.resolve(stage)).transpose()?;
+    let join = Join {
+        windows_user: context.windows_user.clone(),
+        upn,
+        password,
+        builtin_administrator: builtin.unwrap_or(false),
+    };
+    Ok(Seen::of_outcome(machine.join(&stage.wire.clone(), &join).await))
+}
+
+fn token_request(
+    stage: &Stage,
+    context: &Context,
+    action: &TokenAction,
+    at: &Span,
+) -> Result<TokenRequest, Box<Finding>> {
+    let text = |tpl: &Option<Tpl<String>>| tpl.as_ref().map(|tpl| tpl.resolve(stage)).transpose();
+    let app = |name: &str| stage.world().apps.iter().find(|app| app.key == name);
+    let client = text(&action.client)?.unwrap_or_else(|| "office".to_owned());
+    let client = app(&client).map_or(client, |app| app.id.to_string());
+    let resource = text(&action.resource)?.map(|name| {
+        let own = app(&name).and_then(|app| app.resource.clone());
+        let known = model::RESOURCES.iter().find(|(word, _)| *word == name);
+        own.or_else(|| known.map(|(_, uri)| (*uri).to_owned())).unwrap_or(name)
+    });
+    let flow = action.flow.as_ref().map(|flow| flow.resolve(stage)).transpose()?;
+    let flow = match flow.unwrap_or(model::Flow::Prt) {
+        model::Flow::Prt => Flow::Prt,
+        model::Flow::Password => Flow::Password,
+        model::Flow::RefreshToken => Flow::RefreshToken,
+        model::Flow::AuthCode => Flow::AuthCode,
+        later @ (model::Flow::DeviceCode
+        | model::Flow::ClientCredentials
+        | model::Flow::WsTrust) => {
+            let title = format!("not emulated yet: flow: {}", later.word());
+            return Err(wrong("scn::not-emulated", at, title));
+        }
+    };
+    let (upn, password) = match context.user {
+        Some(_) => {
+            let (upn, password) = account(stage, context, action.password.as_ref(), at)?;
+            (Some(upn), Some(password))
+        }
+        None => (None, text(&action.password)?),
+    };
+    Ok(TokenRequest {
+        client,
+        resource,
+        scope: text(&action.scope)?,
+        flow,
+        windows_user: context.windows_user.clone(),
+        upn,
+        password,
+        refresh_token: text(&action.refresh_token)?,
+        redirect_uri: text(&action.redirect_uri)?,
+    })
+}
+
+/// Notes in the journal which emulated tool was used where, so that a story can ask for it.
+fn note_tool(stage: &Stage, name: &str, machine: &Machine, context: &Context, action: Action<'_>) {
+    let (tool, args) = match action {
+        Action::Dsregcmd(arguments) => {
+            ("dsregcmd", arguments.literal().cloned().unwrap_or_default())
+        }
+        Action::Join(_) => ("join", String::new()),
+        Action::AddAccount => ("add-account", String::new()),
+        Action::RemoveAccount => ("remove-account", String::new()),
+        Action::Leave => ("leave", String::new()),
+        Action::SignIn(_) => ("sign-in", String::new()),
+        Action::SignOut => ("sign-out", String::new()),
+        Action::Wipe(_) => ("wipe", String::new()),
+        _ => return,
+    };
+    let mut fields = Map::new();
+    fields.insert("tool".to_owned(), tool.into());
+    fields.insert("args".to_owned(), args.into());
+    fields.insert("machine".to_owned(), name.into());
+    fields.insert("computer".to_owned(), machine.name().into());
+    if let Some(user) = &context.user {
+        fields.insert("actor".to_owned(), user.as_str().into());
+    }
+    let world = stage.world();
+    world.journal.record(&world.clock, Kind::Tool, None, fields, None);
+}
+
+async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
+    let world = Arc::clone(stage.world());
+    let admin = Admin::new(&world, "admin");
+    let text = |tpl: &Tpl<String>| tpl.resolve(stage);
+    let done = if let Some(of) = &action.disable_device {
+        admin.disable_device(&text(of)?).await.map(drop)
+    } else if let Some(of) = &action.enable_device {
+        admin.enable_device(&text(of)?).await.map(drop)
+    } else if let Some(of) = &action.delete_device {
+        admin.delete_device(&text(of)?).await.map(drop)
+    } else if let Some(of) = &action.disable_user {
+        admin.disable_user(&text(of)?).await.map(drop)
+    } else if let Some(of) = &action.enable_user {
+        admin.enable_user(&text(of)?).await.map(drop)
+    } else if let Some(of) = &action.delete_user {
+        admin.delete_user(&text(of)?).await.map(drop)
+    } else if let Some(node) = &action.create_user {
+        admin.create_user(described(stage, node)?).await.map(drop)
+    } else if let Some(node) = &action.create_device {
+        admin.create_device(described(stage, node)?).await.map(drop)
+    } else {
+        return Err(wrong("scn::not-emulated", &action.at, "not emulated yet: this admin action"));
+    };
+    Ok(match done {
+        Ok(()) => Seen { exit: Some(json!(0)), ..Seen::default() },
+        Err(error) => {
+            Seen { failed: Some(error.to_string()), exit: Some(json!(1)), ..Seen::default() }
+        }
+    })
+}
+
+/// What a `create_...` describes, as the type that the directory wants.
+fn described<T: serde::de::DeserializeOwned>(
+    stage: &Stage,
+    node: &crate::scenario::Node,
+) -> Result<T, Box<Finding>> {
+    serde_json::from_value(resolve(node, stage)?)
+        .map_err(|error| wrong("scn::wrong-type", &node.at, error.to_string()))
+}
+
+async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {
+    let world = Arc::clone(stage.world());
+    let admin = Admin::new(&world, "admin");
+    let failed = |error: &dyn std::fmt::Display| {
+        Ok(Seen { failed: Some(error.to_string()), ..Seen::default() })
+    };
+    if let Some(by) = &action.advance {
+        let by = Length::from_millis(by.resolve(stage)?.millis());
+        if let Err(error) = admin.advance_clock_by(by).await {
+            return failed(&error);
+        }
+    }
+    if let Some(to) = &action.set {
+        let to = Instant::from_millis(to.resolve(stage)?.millis());
+        let back = action.allow_backwards.unwrap_or(false);
+        if let Err(error) = admin.set_clock(to, back).await {
+            return failed(&error);
+        }
+    }
+    if let Some(mode) = action.mode {
+        world.clock.set_mode(match mode {
+            model::ClockMode::Manual => ClockMode::Manual,
+            model::ClockMode::Follow => ClockMode::Follow,
+        });
+    }
+    Ok(Seen::default())
+}
+
+/// Moves the world's clock between two attempts.
+pub(crate) async fn advance(stage: &Stage, by: i64) -> Result<(), String> {
+    let world = Arc::clone(stage.world());
+    let moved = Admin::new(&world, "scenario").advance_clock_by(Length::from_millis(by)).await;
+    moved.map(drop).map_err(|error| error.to_string())
+}
+
+async fn export(stage: &Stage, action: &ExportAction) -> Acted {
+    let world = stage.world();
+    let failed = |what: &dyn std::fmt::Display| {
+        Ok(Seen { failed: Some(what.to_string()), ..Seen::default() })
+    };
+    let mut written = Vec::new();
+    if let Some(to) = &action.directory {
+        let devices = match view::devices(world).await {
+            Ok(devices) => devices,
+            Err(error) => return failed(&error),
+        };
+        let users = match view::users(world).await {
+            Ok(users) => users,
+            Err(error) => return failed(&error),
+        };
+        let text = serde_json::to_string_pretty(&json!({ "devices": devices, "users": users }));
+        written.push((to.resolve(stage)?, text.unwrap_or_default()));
+    }
+    let events = world.journal.since(0);
+    if let Some(to) = &action.journal {
+        let lines: Vec<String> =
+            events.iter().map(|event| event.to_json(true).to_string()).collect();
+        written.push((to.resolve(stage)?, lines.join("\n") + "\n"));
+    }
+    if let Some(to) = &action.har {
+        written.push((to.resolve(stage)?, stage.har()));
+    }
+    if let Some(to) = &action.transcript {
+        written.push((to.resolve(stage)?, stage.transcript.clone()));
+    }
+    for (name, text) in written {
+        let path = match stage.in_exports(&name) {
+            Ok(path) => path,
+            Err(why) => return failed(&why),
+        };
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        if let Err(error) = made.and_then(|()| std::fs::write(&path, stage.redact(&text))) {
+            return failed(&format!("{name}: {error}"));
+        }
+    }
+    Ok(Seen::default())
+}

@@ -1,0 +1,206 @@
+//! From paths to instances: find the files, read them, expand tables, choose by tags, derive seeds.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use linarite_server::entropy::secret_of;
+
+use super::events::Name;
+use crate::scenario::{Loaded, Project, Row, Scenario, load};
+
+/// One scenario, or one row of its table, to be run in a world of its own.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The row.
+    pub row: Row,
+    /// Seed of its world.
+    pub seed: u64,
+}
+
+impl Instance {
+    /// Its name in reports.
+    pub fn name(&self) -> Name {
+        Name { id: self.scenario.id().to_owned(), row: self.row.case.clone() }
+    }
+}
+
+/// The scenario files below these paths, in order of their names. A path that is a file is taken whatever it is called.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            below(path, &mut found).map_err(|error| (path.clone(), error))?;
+        } else {
+            std::fs::metadata(path).map_err(|error| (path.clone(), error))?;
+            found.push(path.clone());
+        }
+    }
+    found.dedup();
+    Ok(found)
+}
+
+fn below(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries =
+        std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            below(&path, found)?;
+        } else if name.ends_with(".scenario.yaml") || name.ends_with(".lab.yaml") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Reads scenario files. Names of worlds and actions are looked up below the working folder.
+pub fn read(paths: &[PathBuf]) -> Vec<Loaded> {
+    let reader = |path: &Path| read_file(path);
+    let project = Project::at(Path::new(""), &reader);
+    paths.iter().map(|path| load(path, &project)).collect()
+}
+
+/// Files longer than this are no scenarios.
+const LONGEST: u64 = 4 << 20;
+
+fn read_file(path: &Path) -> io::Result<String> {
+    if std::fs::metadata(path)?.len() > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is over 4 MiB"));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// Which scenarios are wanted, by their tags: a term with `and`, `or`, `not` and brackets; `not` binds tightest.
+#[derive(Clone, Debug)]
+pub enum Tags {
+    /// The scenario has this tag.
+    Has(String),
+    /// The term does not hold.
+    Not(Box<Tags>),
+    /// Both hold.
+    And(Box<Tags>, Box<Tags>),
+    /// One holds.
+    Or(Box<Tags>, Box<Tags>),
+}
+
+impl Tags {
+    /// Reads a term.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let spaced = text.replace('(', " ( ").replace(')', " ) ");
+        let words: Vec<&str> = spaced.split_whitespace().collect();
+        let (term, rest) = Self::or(&words, 0)?;
+        match rest.first() {
+            None => Ok(term),
+            Some(word) => Err(format!("`{word}` does not fit there; write `a and not (b or c)`")),
+        }
+    }
+
+    fn or<'a>(words: &'a [&'a str], depth: usize) -> Result<(Self, &'a [&'a str]), String> {
+        let (mut left, mut rest) = Self::and(words, depth)?;
+        while let Some((&"or", after)) = rest.split_first() {
+            let (right, after) = Self::and(after, depth)?;
+            (left, rest) = (Self::Or(Box::new(left), Box::new(right)), after);
+        }
+        Ok((left, rest))
+    }
+
+    fn and<'a>(words: &'a [&'a str], depth: usize) -> Result<(Self, &'a [&'a str]), String> {
+        let (mut left, mut rest) = Self::not(words, depth)?;
+        while let Some((&"and", after)) = rest.split_first() {
+            let (right, after) = Self::not(after, depth)?;
+            (left, rest) = (Self::And(Box::new(left), Box::new(right)), after);
+        }
+        Ok((left, rest))
+    }
+
+    fn not<'a>(words: &'a [&'a str], depth: usize) -> Result<(Self, &'a [&'a str]), String> {
+        if depth > 50 {
+            return Err("too many brackets".to_owned());
+        }
+        match words.split_first() {
+            None => Err("a tag is missing at the end".to_owned()),
+            Some((&"not", rest)) => {
+                let (term, rest) = Self::not(rest, depth + 1)?;
+                Ok((Self::Not(Box::new(term)), rest))
+            }
+            Some((&"(", rest)) => {
+                let (term, rest) = Self::or(rest, depth + 1)?;
+                match rest.split_first() {
+                    Some((&")", rest)) => Ok((term, rest)),
+                    _ => Err("a bracket is not closed".to_owned()),
+                }
+            }
+            Some((word, _)) if ["and", "or", ")"].contains(word) => {
+                Err(format!("a tag is missing before `{word}`"))
+            }
+            Some((word, rest)) => Ok((Self::Has((*word).to_owned()), rest)),
+        }
+    }
+
+    /// Whether the term holds for these tags.
+    pub fn holds(&self, tags: &[String]) -> bool {
+        match self {
+            Self::Has(tag) => tags.iter().any(|have| have == tag),
+            Self::Not(term) => !term.holds(tags),
+            Self::And(a, b) => a.holds(tags) && b.holds(tags),
+            Self::Or(a, b) => a.holds(tags) || b.holds(tags),
+        }
+    }
+}
+
+/// The instances of these scenarios.
+pub fn expand(scenarios: Vec<Arc<Scenario>>, run_seed: u64, tags: Option<&Tags>) -> Vec<Instance> {
+    let wanted = |scenario: &Arc<Scenario>| {
+        tags.is_none_or(|tags| tags.holds(scenario.file.tags.as_deref().unwrap_or_default()))
+    };
+    let mut instances = Vec::new();
+    for scenario in scenarios.into_iter().filter(wanted) {
+        for row in scenario.rows() {
+            let case = row.case.as_deref().unwrap_or_default();
+            let name = format!("{}[{case}]", scenario.id());
+            let [a, b, c, d, e, ..] = secret_of(run_seed, "instance", &name);
+            let derived = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+            let seed = scenario.file.seed.unwrap_or(derived);
+            instances.push(Instance { scenario: Arc::clone(&scenario), row, seed });
+        }
+    }
+    instances
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn holds(term: &str, tags: &[&str]) -> bool {
+        let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
+        Tags::parse(term).unwrap().holds(&tags)
+    }
+
+    #[test]
+    fn not_binds_tightest_and_before_or() {
+        assert!(holds("faq and not slow", &["faq"]));
+        assert!(!holds("faq and not slow", &["faq", "slow"]));
+        assert!(holds("a or b and c", &["a"]));
+        assert!(!holds("(a or b) and c", &["a"]));
+        assert!(holds("not a or b", &["b", "a"]));
+    }
+
+    #[test]
+    fn a_broken_term_is_told() {
+        for term in ["", "a b", "(a", "a and", "or", "not", ")"] {
+            assert!(Tags::parse(term).is_err(), "{term}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_term_panics(text in "[ab() ]{0,30}|(not |and |or |\\()*") {
+            let _read = Tags::parse(&text);
+        }
+    }
+}
