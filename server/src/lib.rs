@@ -5,6 +5,7 @@
 //! owns all state; [`Emulator`] puts one behind its listeners.
 
 pub mod clock;
+pub mod control;
 pub mod directory;
 pub mod edge;
 mod emulator;

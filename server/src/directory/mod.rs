@@ -6,6 +6,7 @@
 //! Left out: a second database behind the same operations.
 
 mod devices;
+mod inventory;
 mod meta;
 mod queries;
 mod registrations;
@@ -21,6 +22,7 @@ use rusqlite::Connection;
 use store::Store;
 
 pub use devices::{DeviceEdit, NewDevice};
+pub use inventory::KeyedUser;
 pub use meta::{Identity, Snapshot};
 pub use queries::{
     Cursor, DeviceQuery, Filter, Order, Page, ROW_BUDGET, SortBy, SortKey, Test, TextTest,

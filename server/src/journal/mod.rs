@@ -5,7 +5,9 @@
 //! does not get to see. Fields never hold a password or a token; the raw exchange beside them does, and is redacted by
 //! whoever prints it.
 
+pub mod har;
 mod query;
+pub mod redact;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +18,9 @@ use linarite_core::instant::Instant;
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
+pub use har::{Har, har};
 pub use query::EventFilter;
+pub use redact::Redactor;
 
 use crate::clock::{Clock, rfc3339};
 
