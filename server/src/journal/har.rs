@@ -331,3 +331,102 @@ fn content_type(headers: &HeaderMap) -> String {
 fn size(body: &Bytes) -> i64 {
     i64::try_from(body.len()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Kind;
+    use serde_json::{Map, Value};
+
+    fn event(seq: u64, ended: i64, micros: u64, body: &'static [u8]) -> Arc<Event> {
+        let mut headers = HeaderMap::new();
+        headers.insert("cookie", "a=hush".parse().unwrap());
+        let exchange = Exchange {
+            method: http::Method::POST,
+            url: "https://h.test/p?code=hush&q=a+b%26&empty&password".to_owned(),
+            request_headers: headers,
+            request_body: Bytes::from_static(body),
+            status: http::StatusCode::FOUND,
+            response_headers: [(
+                http::header::LOCATION,
+                "https://c.test/?code=hush".parse().unwrap(),
+            )]
+            .into_iter()
+            .collect(),
+            response_body: Bytes::new(),
+            micros,
+        };
+        Arc::new(Event {
+            seq,
+            at: Instant::from_seconds(0),
+            real: Instant::from_millis(ended),
+            kind: Kind::Http,
+            request: None,
+            fields: Map::new(),
+            exchange: Some(Arc::new(exchange)),
+        })
+    }
+
+    fn printed(events: &[Arc<Event>]) -> Vec<Value> {
+        let har = serde_json::to_value(har("w", events, &Redactor::default())).unwrap();
+        har["log"]["entries"].as_array().unwrap().clone()
+    }
+
+    #[test]
+    fn entries_are_in_the_order_in_which_they_began() {
+        let events = [
+            event(1, 5000, 1_000_000, b""),
+            event(2, 4500, 0, b""),
+            event(3, 6000, 2_500_000, b""),
+        ];
+        let entries = printed(&events);
+        let begun: Vec<_> =
+            entries.iter().map(|e| e["startedDateTime"].as_str().unwrap()).collect();
+        let expected = ["1970-01-01T00:00:03.5Z", "1970-01-01T00:00:04Z", "1970-01-01T00:00:04.5Z"];
+        assert_eq!(begun, expected);
+        assert_eq!(entries[0]["_seq"], 3);
+    }
+
+    #[test]
+    fn every_time_is_positive_or_minus_one_and_they_add_up() {
+        for micros in [0, 999, 1_000_000, u64::MAX] {
+            let entry = printed(&[event(1, 0, micros, b"")]).remove(0);
+            let timings = entry["timings"].as_object().unwrap();
+            let times: Vec<f64> = timings.values().map(|time| time.as_f64().unwrap()).collect();
+            assert!(times.iter().all(|time| *time >= 0.0 || (*time + 1.0).abs() < f64::EPSILON));
+            let sum: f64 = times.iter().filter(|time| **time >= 0.0).sum();
+            assert!((sum - entry["time"].as_f64().unwrap()).abs() < f64::EPSILON);
+        }
+    }
+
+    #[test]
+    fn queries_are_decoded_and_nothing_secret_is_printed() {
+        let entry = printed(&[event(1, 0, 0, b"password=hush")]).remove(0);
+        let query: Vec<_> = entry["request"]["queryString"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| (pair["name"].as_str().unwrap(), pair["value"].as_str().unwrap()))
+            .collect();
+        assert_eq!(query[1..], [("q", "a b&"), ("empty", ""), ("password", "")]);
+        assert!(query[0].1.starts_with("‹code:"));
+        assert!(
+            entry["response"]["redirectURL"]
+                .as_str()
+                .unwrap()
+                .starts_with("https://c.test/?code=‹code:")
+        );
+        assert!(!entry.to_string().contains("hush"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_is_base64_and_a_cut_one_is_text() {
+        let post = |body| printed(&[event(1, 0, 0, body)]).remove(0)["request"]["postData"].clone();
+        assert_eq!(
+            (&post(b"\xff\x00x")["text"], &post(b"\xff\x00x")["_encoding"]),
+            (&"/wB4".into(), &"base64".into())
+        );
+        assert_eq!(post(b"caf\xc3")["text"], "caf\u{fffd}");
+        assert_eq!(post(b""), Value::Null);
+    }
+}

@@ -88,18 +88,42 @@ pub(in crate::control) async fn query(target: Target, mut parameters: Parameters
         }
         events.push(event);
     }
-    let redactor = Redactor::for_world(world).await?;
-    match format.as_deref() {
-        None | Some("json") => {
-            let events = events.iter().map(|event| printed(event, &redactor)).collect();
-            Ok(ok(&Events { events, next, more }))
+    let format = match format.as_deref() {
+        None | Some("json") => Format::Json,
+        Some("jsonl") => Format::Lines,
+        Some("har") => Format::Har,
+        Some(other) => {
+            return Err(Refusal::invalid(format!(
+                "`format` has to be `json`, `jsonl` or `har`, and is `{other}`"
+            )));
         }
-        Some("jsonl") => Ok(lines(&events, &redactor)),
-        Some("har") => Ok(ok(&har(&world.id, &events, &redactor))),
-        Some(other) => Err(Refusal::invalid(format!(
-            "`format` has to be `json`, `jsonl` or `har`, and is `{other}`"
-        ))),
-    }
+    };
+    let redactor = Redactor::for_world(world).await?;
+    let id = world.id.clone();
+    // A whole journal takes long to print; others are not to wait for it.
+    let print = move || match format {
+        Format::Json => {
+            let events = events.iter().map(|event| printed(event, &redactor)).collect();
+            ok(&Events { events, next, more })
+        }
+        Format::Lines => lines(&events, &redactor),
+        Format::Har => ok(&har(&id, &events, &redactor)),
+    };
+    tokio::task::spawn_blocking(print).await.map_err(|_| {
+        Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "panic",
+            "the journal could not be printed, which is a mistake in linarite",
+        )
+    })
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Json,
+    Lines,
+    Har,
 }
 
 fn lines(events: &[Arc<Event>], redactor: &Redactor) -> Response {

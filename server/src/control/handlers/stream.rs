@@ -37,7 +37,9 @@ pub(in crate::control) async fn stream(
     // A reader that comes back says where it was.
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let since = parameters.number("since", 0, u64::MAX)?;
-    let last = seen.or(since).unwrap_or_else(|| seat.world.journal.last());
+    // A number of a journal before this one is not waited for.
+    let newest = seat.world.journal.last();
+    let last = seen.or(since).map_or(newest, |last: u64| last.min(newest));
     let wanted = Wanted::read(parameters)?;
     let redactor = Redactor::for_world(&seat.world).await?;
     let (sender, receiver) = mpsc::channel(WAITING);

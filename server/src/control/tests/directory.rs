@@ -303,6 +303,16 @@ async fn devices_come_change_and_go() {
 }
 
 #[tokio::test]
+async fn a_name_may_hold_what_paths_cannot() {
+    let room = Room::new().await;
+    let rename = Some(json!({ "displayName": "A/B ü?#%2F" }));
+    let (status, _) = room.ask(Method::PATCH, "/devices/seed-1", rename).await;
+    assert_eq!(status, StatusCode::OK);
+    let device = room.get("/devices/A%2FB%20%C3%BC%3F%23%252F").await;
+    assert_eq!(device["displayName"], "A/B ü?#%2F");
+}
+
+#[tokio::test]
 async fn a_device_that_makes_no_sense_is_not_made() {
     let room = Room::new().await;
     for (body, text) in [

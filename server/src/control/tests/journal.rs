@@ -199,6 +199,31 @@ async fn a_reader_that_comes_back_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_number_that_the_journal_has_not_reached_is_not_waited_for() {
+    let room = Room::new().await;
+    record(&room.world, Kind::Tool, json!({}));
+    for since in ["7", "18446744073709551615"] {
+        let path = format!("/worlds/contoso/journal/stream?since={since}");
+        let response = room.request(Method::GET, &path).send().await.unwrap();
+        record(&room.world, Kind::Tool, json!({}));
+        let last = room.world.journal.last();
+        assert_eq!(messages(response, 1).await[0].1["seq"], last);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_knows_passwords_that_are_set_while_it_runs() {
+    let room = Room::new().await;
+    let stream = room.request(Method::GET, "/worlds/contoso/journal/stream");
+    let response = stream.send().await.unwrap();
+    room.post("/users/bob/reset-password", json!({ "password": "Brand-New-9" })).await;
+    record(&room.world, Kind::Tool, json!({ "line": "typed Brand-New-9" }));
+    let read = messages(response, 3).await;
+    let line = read[2].1["line"].as_str().unwrap();
+    assert!(line.starts_with("typed ‹password:"), "{line}");
+}
+
+#[tokio::test]
 async fn what_the_journal_has_let_go_is_told_with_its_count() {
     let room = Room::new().await;
     let body = "x".repeat(64 << 10);

@@ -7,7 +7,7 @@
 //! signature (section 8 of the scenario reference).
 //!
 //! Left out: secrets of fewer than four characters, and former passwords outside the places that hold passwords;
-//! base64 that is broken into lines; secrets inside compressed or encrypted bodies.
+//! base64 that is broken into lines; an encoding inside another one; secrets inside compressed or encrypted bodies.
 
 mod structure;
 #[cfg(test)]
@@ -64,7 +64,7 @@ impl Redactor {
     }
 
     /// A redactor that knows the secrets of a world: passwords of its users, as they are and as the world file has them,
-    /// and client secrets of its applications. A user made later is not known to it.
+    /// their second factors, and client secrets of its applications. A password that is set later is not known to it.
     pub async fn for_world(world: &World) -> Result<Self, DirectoryError> {
         let users = world.directory.users().await?;
         let mut secrets: Vec<(&str, &str)> =
@@ -74,6 +74,9 @@ impl Redactor {
             group.into_iter().flatten().filter_map(move |(_, entry)| entry.get(member)?.as_str())
         };
         secrets.extend(written("users", "password").map(|password| ("password", password)));
+        let factors = world.document.get("users").and_then(Value::as_object).into_iter().flatten();
+        let factors = factors.filter_map(|(_, user)| user.pointer("/mfa/totp")?.as_str());
+        secrets.extend(factors.map(|secret| ("totp", secret)));
         secrets.extend(
             world.apps.iter().filter_map(|a| Some(("client_secret", a.secret.as_deref()?))),
         );

@@ -5,6 +5,7 @@
 //! finds an encoding however it was written. The usual written forms are looked for as well, because what stands
 //! before a secret can spoil a reading of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -93,7 +94,7 @@ impl Values {
         }
     }
 
-    fn longest_at(&self, reading: &Reading, at: usize) -> Option<&Pattern> {
+    fn longest_at(&self, reading: &Reading<'_>, at: usize) -> Option<&Pattern> {
         let rest = reading.bytes.get(at..)?;
         let patterns = self.index.get(rest.first_chunk::<SHORTEST>()?)?;
         patterns.iter().find(|pattern| rest.starts_with(&pattern.bytes))
@@ -123,15 +124,15 @@ fn written_forms(secret: &str) -> Vec<Vec<u8>> {
 
 /// A text with its escapes resolved, and where each byte came from.
 #[derive(Debug)]
-pub(super) struct Reading {
-    bytes: Vec<u8>,
-    /// Where each byte begins in the text, and the end of the text.
-    starts: Vec<usize>,
+struct Reading<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Where each byte begins in the text, and the end of the text; `None` when each is where it was.
+    starts: Option<Vec<usize>>,
 }
 
-impl Reading {
-    fn plain(text: &str) -> Self {
-        Self { bytes: text.as_bytes().to_vec(), starts: (0..=text.len()).collect() }
+impl<'a> Reading<'a> {
+    const fn plain(text: &'a str) -> Self {
+        Self { bytes: Cow::Borrowed(text.as_bytes()), starts: None }
     }
 
     /// Resolves what `step` recognises at the head of the rest: the bytes that it stands for, and how long it is.
@@ -163,7 +164,7 @@ impl Reading {
             at += length;
         }
         starts.push(text.len());
-        Self { bytes, starts }
+        Self { bytes: Cow::Owned(bytes), starts: Some(starts) }
     }
 
     fn percent(text: &str, plus_is_space: bool) -> Self {
@@ -224,7 +225,10 @@ impl Reading {
 
     /// The part of the text that bytes of this reading come from, in whole characters.
     fn range(&self, text: &str, bytes: Range<usize>) -> Range<usize> {
-        let place = |index: usize| self.starts.get(index).copied().unwrap_or(text.len());
+        let place = |index: usize| match &self.starts {
+            None => index,
+            Some(starts) => starts.get(index).copied().unwrap_or(text.len()),
+        };
         let (mut start, mut end) = (place(bytes.start), place(bytes.end));
         while !text.is_char_boundary(start) {
             start -= 1;
