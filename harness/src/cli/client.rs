@@ -26,10 +26,10 @@ pub(crate) struct Client {
     /// The Windows user who acts
     #[arg(long, value_name = "NAME", global = true)]
     windows_user: Option<String>,
-    /// The proxy of the emulated world; LINARITE_PROXY when not given
+    /// The proxy of the emulated world; `LINARITE_PROXY` when not given
     #[arg(long, value_name = "URL", global = true)]
     proxy: Option<String>,
-    /// The certificate of its CA; LINARITE_CA, or that of this user, when not given
+    /// The certificate of its CA; `LINARITE_CA`, or that of this user, when not given
     #[arg(long, value_name = "FILE", global = true)]
     ca: Option<PathBuf>,
     #[command(subcommand)]

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Exit, environment, output, stage};
 
 #[derive(Debug, Args)]
-pub(crate) struct Doctor {}
+pub(crate) struct Doctor;
 
 /// A finding: whether it is all right, what was looked at, and what was found or is to be done.
 struct Finding {

@@ -72,9 +72,10 @@ fn own_domains(world: &Value) -> Vec<String> {
         Some(resource.strip_prefix("https://")?.trim_end_matches('/').to_ascii_lowercase())
     });
     let names = domains.into_iter().flat_map(|d| d.keys()).map(|name| name.to_ascii_lowercase());
+    let last_label = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     names
         .chain(hosts)
-        .filter(|name| !name.ends_with(".test") && !name.ends_with(".localhost"))
+        .filter(|name| !["test", "localhost"].contains(&last_label(name).as_str()))
         .collect()
 }
 

@@ -81,16 +81,13 @@ impl Console {
         if let Some(failure) = failure {
             let mut text = format!("  step {step}: {title}\n{}", indent(failure, "    "));
             if let Some(output) = output {
-                text.push_str(&format!(
-                    "\n    what was printed or answered:\n{}",
-                    indent(output, "      ")
-                ));
+                text.extend(["\n    what was printed or answered:\n", &indent(output, "      ")]);
             }
             if !journal.is_empty() {
                 text.push_str("\n    the journal's last events:");
-                for event in journal {
-                    text.push_str(&format!("\n      {}", brief(event)));
-                }
+            }
+            for event in journal {
+                text.extend(["\n      ", &brief(event)]);
             }
             running.failures.push(text);
         }
@@ -104,19 +101,19 @@ impl Console {
         let running = self.running.remove(name).unwrap_or_default();
         let mut text = format!("{} {name} ({ms} ms)  {}", self.mark(verdict), running.title);
         if let Some(reason) = reason {
-            text.push_str(&format!("\n{}", indent(reason.trim_end(), "  ")));
+            text.extend(["\n", &indent(reason.trim_end(), "  ")]);
         }
         for failure in &running.failures {
-            text.push_str(&format!("\n{failure}"));
+            text.extend(["\n", failure]);
         }
         for artifact in &running.artifacts {
-            text.push_str(&format!("\n  written: {artifact}"));
+            text.extend(["\n  written: ", artifact]);
         }
         if verdict.is_bad() {
-            text.push_str(&format!(
-                "\n  {}:{}\n  again: linarite run {} --seed {} (the world's seed is {})",
-                running.file, running.line, running.file, self.seed, running.seed
-            ));
+            let Running { file, line, seed, .. } = &running;
+            let again =
+                format!("\n  {file}:{line}\n  again: linarite run {file} --seed {}", self.seed);
+            text.extend([&again, " (the world's seed is ", &seed.to_string(), ")"]);
         }
         self.say(&text);
         self.progress.inc(1);
@@ -130,10 +127,8 @@ fn indent(text: &str, by: &str) -> String {
 /// An event of the journal in one line: its kind and what matters.
 fn brief(event: &Value) -> String {
     let text = |key: &str| {
-        event.get(key).map(|value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        })
+        let value = event.get(key)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     };
     let mut line =
         format!("{} {}", text("time").unwrap_or_default(), text("kind").unwrap_or_default());
@@ -150,7 +145,7 @@ fn brief(event: &Value) -> String {
         "reason",
     ] {
         if let Some(value) = text(key) {
-            line.push_str(&format!(" {key}={value}"));
+            line.extend([" ", key, "=", &value]);
         }
     }
     line
@@ -194,7 +189,7 @@ impl Report for Console {
                 let Counts { passed, failed, errors, skipped } = counts;
                 let mut text = format!("{passed} passed, {} failed", failed + errors);
                 if *skipped > 0 {
-                    text.push_str(&format!(", {skipped} skipped"));
+                    text.extend([", ", &skipped.to_string(), " skipped"]);
                 }
                 self.say(&format!("seed {}, {}.{:03} s", self.seed, ms / 1000, ms % 1000));
                 self.say(&text);

@@ -1,4 +1,4 @@
-//! The JUnit report: a suite for each scenario, a case for each row.
+//! The `JUnit` report: a suite for each scenario, a case for each row.
 //!
 //! There is no official schema; what common readers agree on is written, and the command that runs a case again stands in
 //! its output, because not all of them read properties.
@@ -13,7 +13,7 @@ use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, 
 use super::{Report, create};
 use crate::run::events::{Name, RunEvent, Verdict};
 
-/// The JUnit report.
+/// The `JUnit` report.
 #[derive(Debug)]
 pub struct Junit {
     path: PathBuf,
@@ -64,7 +64,7 @@ impl Junit {
                 let mut failed = TestCaseStatus::non_success(kind);
                 let first = case.failures.first();
                 let message = reason.or_else(|| first.map(|(title, _)| title.as_str()));
-                failed.set_message(message.unwrap_or(verdict.word()).to_owned());
+                failed.set_message(message.unwrap_or_else(|| verdict.word()).to_owned());
                 failed.set_type(verdict.word());
                 let text: Vec<String> =
                     case.failures.iter().map(|(title, text)| format!("{title}\n{text}")).collect();

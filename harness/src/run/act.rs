@@ -263,7 +263,18 @@ fn note_tool(stage: &Stage, name: &str, machine: &Machine, context: &Context, ac
         Action::SignIn(_) => ("sign-in", String::new()),
         Action::SignOut => ("sign-out", String::new()),
         Action::Wipe(_) => ("wipe", String::new()),
-        _ => return,
+        Action::Network(_)
+        | Action::Token(_)
+        | Action::Http(_)
+        | Action::Run(_)
+        | Action::Admin(_)
+        | Action::Clock(_)
+        | Action::Check(_)
+        | Action::Repeat(_)
+        | Action::Sequence(_)
+        | Action::Use(_)
+        | Action::Export(_)
+        | Action::Later(_) => return,
     };
     let mut fields = Map::new();
     fields.insert("tool".to_owned(), tool.into());
@@ -372,9 +383,8 @@ async fn export(stage: &Stage, action: &ExportAction) -> Acted {
     }
     let events = world.journal.since(0);
     if let Some(to) = &action.journal {
-        let lines: Vec<String> =
-            events.iter().map(|event| event.to_json(true).to_string()).collect();
-        written.push((to.resolve(stage)?, lines.join("\n") + "\n"));
+        let lines = events.iter().map(|event| format!("{}\n", event.to_json(true)));
+        written.push((to.resolve(stage)?, lines.collect()));
     }
     if let Some(to) = &action.har {
         written.push((to.resolve(stage)?, stage.har()));

@@ -11,7 +11,6 @@ use reqwest::{Client, Method, Proxy};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::Value;
 
 use super::seen::{Answer, Seen};
 use super::stage::Stage;
@@ -69,7 +68,9 @@ pub(crate) async fn act(stage: &Stage, action: &HttpAction) -> Result<Seen, Box<
     }
     let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
     let mut request = stage.http.request(method, url.resolve(stage)?);
-    for (name, value) in action.headers.iter().flat_map(|headers| headers.iter()) {
+    for (name, value) in
+        action.headers.iter().flat_map(super::super::scenario::decode::Entries::iter)
+    {
         request = request.header(name, value.resolve(stage)?);
     }
     if let Some(token) = &action.bearer {
@@ -81,11 +82,9 @@ pub(crate) async fn act(stage: &Stage, action: &HttpAction) -> Result<Seen, Box<
     if let Some(form) = &action.form {
         let mut pairs = Vec::new();
         for (name, node) in form.iter() {
-            let value = match resolve(node, stage)? {
-                Value::String(text) => text,
-                other => other.to_string(),
-            };
-            pairs.push((name.to_owned(), value));
+            let value = resolve(node, stage)?;
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            pairs.push((name.to_owned(), text));
         }
         request = request
             .header("content-type", "application/x-www-form-urlencoded")

@@ -148,7 +148,7 @@ impl Bench<'_> {
             None => serde_json::from_str(seen.stdout.as_deref().unwrap_or_default())
                 .unwrap_or(Value::Null),
         };
-        for (path, matcher) in expect.json.iter().flat_map(|json| json.iter()) {
+        for (path, matcher) in expect.json.iter().flat_map(Entries::iter) {
             let found = JsonPath::parse(path).map_err(|error| {
                 Box::new(Finding::error("scn::bad-path", matcher.0.at.clone(), error.to_string()))
             })?;
@@ -160,7 +160,7 @@ impl Bench<'_> {
             error.get(name).cloned()
         })?;
         self.dsreg(expect)?;
-        for (path, matcher) in expect.files.iter().flat_map(|files| files.iter()) {
+        for (path, matcher) in expect.files.iter().flat_map(Entries::iter) {
             let file = self.stage.in_work(path).map_err(|why| {
                 Box::new(Finding::error("scn::bad-path", matcher.0.at.clone(), why))
             })?;

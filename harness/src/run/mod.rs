@@ -213,9 +213,8 @@ fn evidence(world: &World, name: &str, options: &Options, runner: &Runner) -> Re
     }
     if let Some(folder) = &options.journal {
         let events = world.journal.since(0);
-        let lines: Vec<String> =
-            events.iter().map(|event| event.to_json(false).to_string()).collect();
-        write(folder, "jsonl", "journal", runner.stage.redact(&(lines.join("\n") + "\n")))?;
+        let lines = events.iter().map(|event| format!("{}\n", event.to_json(false)));
+        write(folder, "jsonl", "journal", runner.stage.redact(&lines.collect::<String>()))?;
     }
     Ok(())
 }

@@ -80,11 +80,11 @@ pub enum Tags {
     /// The scenario has this tag.
     Has(String),
     /// The term does not hold.
-    Not(Box<Tags>),
+    Not(Box<Self>),
     /// Both hold.
-    And(Box<Tags>, Box<Tags>),
+    And(Box<Self>, Box<Self>),
     /// One holds.
-    Or(Box<Tags>, Box<Tags>),
+    Or(Box<Self>, Box<Self>),
 }
 
 impl Tags {

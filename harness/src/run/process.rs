@@ -43,7 +43,7 @@ pub(crate) async fn act(
         None => stage.work.path().to_owned(),
     };
     let mut environment = environment(stage, action)?;
-    for (name, value) in action.env.iter().flat_map(|env| env.iter()) {
+    for (name, value) in action.env.iter().flat_map(super::super::scenario::decode::Entries::iter) {
         environment.push((name.to_owned(), value.resolve(stage)?));
     }
     let stdin = action.stdin.as_ref().map(|text| text.resolve(stage)).transpose()?;
@@ -78,12 +78,11 @@ fn command_line(stage: &Stage, action: &RunAction) -> Result<(String, Vec<String
     }
     let words = action.argv.iter().flatten().map(|word| word.resolve(stage));
     let mut words = words.collect::<Result<Vec<_>, _>>()?.into_iter();
-    match words.next() {
-        Some(program) => Ok((program, words.collect())),
-        None => {
-            let title = "a run step needs `argv` or `sh`";
-            Err(Box::new(Finding::error("scn::missing-key", action.at.clone(), title)))
-        }
+    if let Some(program) = words.next() {
+        Ok((program, words.collect()))
+    } else {
+        let title = "a run step needs `argv` or `sh`";
+        Err(Box::new(Finding::error("scn::missing-key", action.at.clone(), title)))
     }
 }
 

@@ -103,9 +103,9 @@ impl Seen {
 
     /// What an external command came to.
     pub(crate) fn of_process(exit: Value, stdout: String, stderr: String, output: String) -> Self {
-        let failed = (exit != json!(0)).then(|| match &exit {
-            Value::String(word) => format!("it ended by {word}"),
-            number => format!("the exit code is {number}"),
+        let failed = (exit != json!(0)).then(|| match exit.as_str() {
+            Some(word) => format!("it ended by {word}"),
+            None => format!("the exit code is {exit}"),
         });
         Self {
             exit: Some(exit),

@@ -100,7 +100,7 @@ impl Stage {
         let machines = machines(&scenario, &plain)?;
         let redactor = Redactor::for_world(emulator.world()).await.map_err(|error| told(&error))?;
         let mut stage = Self {
-            control: (shared.control.url().to_owned(), shared.control.token().to_owned()),
+            control: (shared.control.url(), shared.control.token().to_owned()),
             emulator,
             wire,
             http,
@@ -124,7 +124,9 @@ impl Stage {
 
     fn fill_vars(&mut self) -> Result<(), StageError> {
         let scenario = Arc::clone(&self.instance.scenario);
-        for (name, node) in scenario.file.vars.iter().flat_map(|vars| vars.iter()) {
+        for (name, node) in
+            scenario.file.vars.iter().flat_map(super::super::scenario::decode::Entries::iter)
+        {
             let value = crate::scenario::expr::resolve(node, &*self)?;
             self.vars.insert(name.to_owned(), value);
         }
@@ -138,7 +140,9 @@ impl Stage {
 
     fn write_files(&mut self) -> Result<(), StageError> {
         let scenario = Arc::clone(&self.instance.scenario);
-        for (name, text) in scenario.file.files.iter().flat_map(|files| files.iter()) {
+        for (name, text) in
+            scenario.file.files.iter().flat_map(super::super::scenario::decode::Entries::iter)
+        {
             let text = text.resolve(&*self)?;
             let path = self.in_work(name).map_err(StageError::Environment)?;
             let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
@@ -335,7 +339,8 @@ fn world_id(instance: &Instance) -> String {
 fn plain_scope(instance: &Instance) -> Map<String, Value> {
     let mut scope = Map::new();
     scope.insert("row".to_owned(), Value::Object(instance.row.values.clone()));
-    let vars = instance.scenario.file.vars.iter().flat_map(|vars| vars.iter());
+    let vars =
+        instance.scenario.file.vars.iter().flat_map(super::super::scenario::decode::Entries::iter);
     for (name, node) in vars {
         scope.insert(name.to_owned(), node.to_json());
     }

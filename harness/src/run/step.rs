@@ -133,15 +133,14 @@ impl Runner {
             Some(Action::Sequence(steps)) => self.group(step, steps, &context).await,
             Some(Action::Use(action)) => {
                 let scenario = Arc::clone(&self.stage.instance.scenario);
-                match scenario.action_file(action) {
-                    Some(file) => self.used(step, action, file, &context).await,
-                    None => {
-                        let title = format!("the action file `{}` was not read", action.file.name);
-                        self.unrun(
-                            step,
-                            &Finding::error("scn::unreadable", action.file.at.clone(), title),
-                        )
-                    }
+                if let Some(file) = scenario.action_file(action) {
+                    self.used(step, action, file, &context).await
+                } else {
+                    let title = format!("the action file `{}` was not read", action.file.name);
+                    self.unrun(
+                        step,
+                        &Finding::error("scn::unreadable", action.file.at.clone(), title),
+                    )
                 }
             }
             _ => self.single(step, &context).await,
@@ -158,15 +157,9 @@ impl Runner {
         let number = self.begin(step, "sequence");
         let watch = Stopwatch::start();
         let mut tried = Tried { attempts: 1, ..Tried::default() };
-        self.judge_into(
-            step,
-            step.expect.as_ref().map(|e| e.0.as_slice()),
-            context,
-            mark,
-            &mut tried,
-        )
-        .await;
-        self.finish(step, number, tried, watch)
+        self.judge_into(step.expect.as_ref().map(|e| e.0.as_slice()), context, mark, &mut tried)
+            .await;
+        self.finish(step, number, &tried, watch)
     }
 
     /// The steps of an action file, with captures of their own; only what it returns is kept.
@@ -183,7 +176,9 @@ impl Runner {
                 given.insert(key.text.clone(), default.to_json());
             }
         }
-        for (name, node) in action.with.iter().flat_map(|with| with.iter()) {
+        for (name, node) in
+            action.with.iter().flat_map(super::super::scenario::decode::Entries::iter)
+        {
             match resolve(node, &self.stage) {
                 Ok(value) => {
                     given.insert(name.to_owned(), value);
@@ -216,17 +211,18 @@ impl Runner {
     async fn single(&mut self, step: &Step, context: &Context) -> Verdict {
         let scenario = Arc::clone(&self.stage.instance.scenario);
         let (acted, context) = match step.action() {
-            Some(Action::Repeat(id)) => match find(&scenario, id) {
-                Some(original) => match self.context(original, &Context::default()) {
-                    Ok(of_original) => (original, merged(&of_original, context)),
-                    Err(finding) => return self.unrun(step, &finding),
-                },
-                None => {
+            Some(Action::Repeat(id)) => {
+                if let Some(original) = find(&scenario, id) {
+                    match self.context(original, &Context::default()) {
+                        Ok(of_original) => (original, merged(&of_original, context)),
+                        Err(finding) => return self.unrun(step, &finding),
+                    }
+                } else {
                     let title = format!("no step has the id `{id}`");
                     return self
                         .unrun(step, &Finding::error("scn::unknown-step", step.at.clone(), title));
                 }
-            },
+            }
             _ => (step, context.clone()),
         };
         let Some(action) = acted.action() else {
@@ -264,7 +260,7 @@ impl Runner {
             tried.broken = Some((finding.at.clone(), finding.title.clone()));
         }
         tried.took_virtual = self.stage.now().millis() - begun;
-        self.finish(step, number, tried, watch)
+        self.finish(step, number, &tried, watch)
     }
 
     async fn attempt(
@@ -278,10 +274,7 @@ impl Runner {
         let watch = Stopwatch::start();
         let begun = self.stage.now().millis();
         let mut tried = Tried { attempts: 1, ..Tried::default() };
-        let checks = match action {
-            Action::Check(checks) => checks,
-            _ => &[],
-        };
+        let checks: &[Expect] = if let Action::Check(checks) = action { checks } else { &[] };
         match act(&mut self.stage, context, action, &acted.at).await {
             Ok(seen) => {
                 let judges = expects.iter().flat_map(|e| e.iter()).any(Expect::judges_outcome);
@@ -303,13 +296,12 @@ impl Runner {
         tried.took_virtual = self.stage.now().millis() - begun;
         let all: Vec<Expect> =
             checks.iter().chain(expects.into_iter().flatten()).cloned().collect();
-        self.judge_into(acted, Some(&all), context, mark, &mut tried).await;
+        self.judge_into(Some(&all), context, mark, &mut tried).await;
         tried
     }
 
     async fn judge_into(
         &self,
-        step: &Step,
         expects: Option<&[Expect]>,
         context: &Context,
         mark: u64,
@@ -325,9 +317,7 @@ impl Runner {
         match judge(&self.stage, &tried.seen, &around, expects.unwrap_or_default()).await {
             Ok(judged) => tried.judged = judged,
             Err(finding) => {
-                let at =
-                    if finding.title.is_empty() { step.at.clone() } else { finding.at.clone() };
-                tried.broken.get_or_insert((at, finding.title.clone()));
+                tried.broken.get_or_insert_with(|| (finding.at.clone(), finding.title.clone()));
             }
         }
     }
@@ -474,10 +464,10 @@ impl Runner {
             attempts: 1,
             ..Tried::default()
         };
-        self.finish(step, number, tried, watch)
+        self.finish(step, number, &tried, watch)
     }
 
-    fn finish(&self, step: &Step, number: usize, tried: Tried, watch: Stopwatch) -> Verdict {
+    fn finish(&self, step: &Step, number: usize, tried: &Tried, watch: Stopwatch) -> Verdict {
         for judged in &tried.judged {
             (self.tell)(RunEvent::Expect {
                 name: self.name.clone(),
@@ -498,7 +488,7 @@ impl Runner {
             Verdict::Fail
         };
         let bad = verdict.is_bad();
-        let failure = bad.then(|| self.stage.redact(&failure(step, &tried)));
+        let failure = bad.then(|| self.stage.redact(&failure(step, tried)));
         let journal = if bad { self.last_events() } else { Vec::new() };
         (self.tell)(RunEvent::StepEnd {
             name: self.name.clone(),
@@ -538,7 +528,8 @@ fn failure(step: &Step, tried: &Tried) -> String {
         text.push('\n');
     }
     if tried.attempts > 1 {
-        text.push_str(&format!("at attempt {}, step of line {}\n", tried.attempts, step.at.line));
+        let (attempts, line) = (tried.attempts.to_string(), step.at.line.to_string());
+        text.extend(["at attempt ", &attempts, ", step of line ", &line, "\n"]);
     }
     text
 }
