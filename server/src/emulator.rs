@@ -179,12 +179,11 @@ impl Builder {
             "default".clone_into(&mut start.id);
         }
         let world = Arc::new(World::start(&document, start).await?);
-        let tls = match self.tls {
-            Some(tls) => tls,
-            None => {
-                let ca = TlsCa::generate(Clock::real().seconds(), &CA_DOMAINS)?;
-                Arc::new(TlsHosts::new(Arc::new(ca))?)
-            }
+        let tls = if let Some(tls) = self.tls {
+            tls
+        } else {
+            let ca = TlsCa::generate(Clock::real().seconds(), CA_DOMAINS)?;
+            Arc::new(TlsHosts::new(Arc::new(ca))?)
         };
         if let Some(host) = world.hosts().find(|host| !tls.permits(host)) {
             return Err(StartError::HostNotPermitted(host.to_owned()));

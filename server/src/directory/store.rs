@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
@@ -35,7 +35,7 @@ pub(super) struct Folder {
     writer: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     points: Vec<Mutex<Connection>>,
-    scans: std::sync::Arc<Vec<Mutex<Connection>>>,
+    scans: Arc<[Mutex<Connection>]>,
     next: AtomicUsize,
 }
 
@@ -81,7 +81,7 @@ impl Store {
             writer: Some(sender),
             thread: Some(thread),
             points,
-            scans: std::sync::Arc::new(scans),
+            scans: scans.into(),
             next: AtomicUsize::new(0),
         })))
     }
@@ -150,7 +150,7 @@ impl Store {
                 work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
             Self::Folder(folder) => {
-                let scans = std::sync::Arc::clone(&folder.scans);
+                let scans = Arc::clone(&folder.scans);
                 let turn = folder.next.fetch_add(1, Ordering::Relaxed) % SCAN_READERS;
                 tokio::task::spawn_blocking(move || {
                     let reader = scans.get(turn).ok_or(DirectoryError::Closed)?;

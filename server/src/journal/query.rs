@@ -2,8 +2,6 @@
 //!
 //! Richer conditions (globs, counts, order) are the harness's business, which has the events as JSON.
 
-use serde_json::Value;
-
 use super::Event;
 
 /// A choice among events; the default chooses all.
@@ -21,9 +19,10 @@ impl EventFilter {
     pub(super) fn matches(&self, event: &Event) -> bool {
         self.kind.as_ref().is_none_or(|kind| kind == event.kind.word())
             && self.fields.iter().all(|(key, wanted)| {
-                event.fields.get(key).is_some_and(|value| match value {
-                    Value::String(text) => text == wanted,
-                    other => other.to_string() == *wanted,
+                event.fields.get(key).is_some_and(|value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string().as_str() == wanted, |text| text == wanted)
                 })
             })
     }

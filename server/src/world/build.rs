@@ -243,15 +243,14 @@ impl Builder {
     fn user(&mut self, key: &str, file: &UserFile, pointer: &str) -> User {
         let mut roles = Vec::new();
         for (index, word) in file.roles.iter().enumerate() {
-            match Role::from_word(word) {
-                Some(role) => roles.push(role),
-                None => {
-                    let known = Role::ALL.map(Role::word).join(", ");
-                    self.problem(
-                        format!("{pointer}/roles/{index}"),
-                        format!("no role is called `{word}`; known are {known}"),
-                    );
-                }
+            if let Some(role) = Role::from_word(word) {
+                roles.push(role);
+            } else {
+                let known = Role::ALL.map(Role::word).join(", ");
+                self.problem(
+                    format!("{pointer}/roles/{index}"),
+                    format!("no role is called `{word}`; known are {known}"),
+                );
             }
         }
         let name = file.name.clone().unwrap_or_else(|| {
@@ -312,7 +311,7 @@ impl Builder {
                 host,
                 secret: file.secret.clone(),
                 redirect: file.redirect.clone(),
-                public: file.public.unwrap_or(file.secret.is_none()),
+                public: file.public.unwrap_or_else(|| file.secret.is_none()),
                 graph: file.graph.clone(),
             });
         }

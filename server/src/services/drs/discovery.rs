@@ -92,28 +92,27 @@ fn contract_xml(members: &[(&str, Value)]) -> String {
 }
 
 fn element(xml: &mut String, name: &str, value: &Value) {
+    let (mut attributes, mut content) = ("", String::new());
     match value {
-        Value::Null => xml.push_str(&format!("<{name} i:nil=\"true\"/>")),
+        Value::Null => {
+            xml.extend(["<", name, " i:nil=\"true\"/>"]);
+            return;
+        }
         Value::Array(items) => {
-            xml.push_str(&format!(
-                "<{name} xmlns:a=\"http://schemas.microsoft.com/2003/10/Serialization/Arrays\">"
-            ));
-            for item in items {
-                let text = escape(item.as_str().unwrap_or_default());
-                xml.push_str(&format!("<a:anyURI>{text}</a:anyURI>"));
+            attributes = " xmlns:a=\"http://schemas.microsoft.com/2003/10/Serialization/Arrays\"";
+            for item in items.iter().filter_map(Value::as_str) {
+                content.extend(["<a:anyURI>", &escape(item), "</a:anyURI>"]);
             }
-            xml.push_str(&format!("</{name}>"));
         }
         Value::Object(members) => {
-            xml.push_str(&format!("<{name}>"));
             for (name, value) in members {
-                element(xml, name, value);
+                element(&mut content, name, value);
             }
-            xml.push_str(&format!("</{name}>"));
         }
-        Value::String(text) => xml.push_str(&format!("<{name}>{}</{name}>", escape(text))),
-        Value::Bool(_) | Value::Number(_) => xml.push_str(&format!("<{name}>{value}</{name}>")),
+        Value::String(text) => content = escape(text),
+        Value::Bool(_) | Value::Number(_) => content = value.to_string(),
     }
+    xml.extend(["<", name, attributes, ">", &content, "</", name, ">"]);
 }
 
 /// `GET /{tenant}/Discover?api-version=1.0..1.9`. Members in the order in which they were observed.

@@ -253,10 +253,9 @@ fn answer(call: &Call, joined: Joined<Vec<u8>>, body: &Body<'_>) -> Result<Reply
         .get("Attributes")
         .and_then(Value::as_object)
         .and_then(|attributes| Body(attributes).get("ReturnClientSid"))
-        .is_some_and(|wish| match wish {
-            Value::Bool(wish) => *wish,
-            Value::String(text) => text.eq_ignore_ascii_case("true"),
-            _ => false,
+        .is_some_and(|wish| {
+            let text = wish.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"));
+            text || wish.as_bool() == Some(true)
         });
     let sids: Vec<String> = if wants_sids { role_sids(call) } else { Vec::new() };
     Ok(private_json(

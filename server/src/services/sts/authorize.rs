@@ -27,7 +27,7 @@ const CREDENTIAL: &str = "x-ms-refreshtokencredential";
 /// How a request for authorization fails: on a page, or by a redirect to the client.
 enum Failed {
     Page(Refused),
-    Redirect(Asked, Refused),
+    Redirect(Box<Asked>, Refused),
 }
 
 impl From<Refused> for Failed {
@@ -99,7 +99,7 @@ fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
     if kind != "code" {
         let shown: String = kind.chars().take(100).collect();
         let refused = Refused::wire("response-type-unsupported").with("name", shown);
-        return Err(Failed::Redirect(asked, refused));
+        return Err(Failed::Redirect(Box::new(asked), refused));
     }
     let scope = parameters.get("scope").unwrap_or("openid");
     let resource = if asked.v2 { None } else { parameters.get("resource") };
@@ -110,7 +110,7 @@ fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
             scope.clone_into(&mut asked.scope);
             Ok((asked, parameters))
         }
-        Err(refused) => Err(Failed::Redirect(asked, refused)),
+        Err(refused) => Err(Failed::Redirect(Box::new(asked), refused)),
     }
 }
 
@@ -122,20 +122,20 @@ async fn begin(call: &Call) -> Result<Reply, Failed> {
         return Ok(reply);
     }
     if parameters.get("prompt") == Some("none") {
-        return Err(Failed::Redirect(asked, Refused::wire("session-missing")));
+        return Err(Failed::Redirect(Box::new(asked), Refused::wire("session-missing")));
     }
     let login = parameters.get("login_hint").unwrap_or_default().to_owned();
-    form(call, asked, &login, None)
+    form(call, &asked, &login, None)
 }
 
 fn form(
     call: &Call,
-    asked: Asked,
+    asked: &Asked,
     login: &str,
     refused: Option<&super::refuse::Shown>,
 ) -> Result<Reply, Failed> {
     let name = known_client(call, &asked.client)?.name.clone();
-    let ctx = new_interaction(call, asked)?;
+    let ctx = new_interaction(call, asked.clone())?;
     let tenant = call.segment(0).unwrap_or_default();
     let action = call.url(&call.link.host, &format!("/{tenant}/login"));
     Ok(pages::sign_in(call, &name, &ctx, &action, login, refused))
@@ -167,13 +167,13 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
     match enter(call, sign_in).await {
         Ok(session) => {
             let holder = holder(call, &session, &interaction.asked, &["pwd"])?;
-            finish(call, &session, holder, interaction.asked)
+            finish(call, &session, holder, &interaction.asked)
         }
         Err(refused) => {
             let refused = refused.with("user", upn.as_str());
             let Some(shown) = refused.shown(call) else { return Err(refused.into()) };
             refused.note(call, shown.code);
-            form(call, interaction.asked, &upn, Some(&shown))
+            form(call, &interaction.asked, &upn, Some(&shown))
         }
     }
 }
@@ -196,7 +196,7 @@ fn holder(call: &Call, session: &Session, asked: &Asked, amr: &[&str]) -> Result
 }
 
 /// Sends the client its code.
-fn finish(call: &Call, session: &Session, holder: Holder, asked: Asked) -> Result<Reply, Failed> {
+fn finish(call: &Call, session: &Session, holder: Holder, asked: &Asked) -> Result<Reply, Failed> {
     note_session(call, session);
     let code = new_code(call, holder, asked.clone())?;
     let mut answer = vec![("code".to_owned(), code)];
@@ -204,7 +204,7 @@ fn finish(call: &Call, session: &Session, holder: Holder, asked: Asked) -> Resul
         answer.push(("client_info".to_owned(), client_info(call, &session.user)));
     }
     answer.push(("session_state".to_owned(), call.correlation_id.to_string()));
-    Ok(send(&asked, answer))
+    Ok(send(asked, answer))
 }
 
 /// Sends an answer to the client, the way that it asked for.
@@ -254,9 +254,8 @@ async fn single_sign_on(
     let Ok(payload) = jws.payload_json::<Request>() else { return Ok(None) };
     // A credential that is not valid is no error: the user signs in by hand.
     let Ok(Shown { prt, .. }) = shown_prt(call, &jws, &payload) else { return Ok(None) };
-    let mark = match check_nonce(call, payload.request_nonce.as_deref()) {
-        Ok(mark) => mark,
-        Err(_) => return fresh_nonce(call).map(Some),
+    let Ok(mark) = check_nonce(call, payload.request_nonce.as_deref()) else {
+        return fresh_nonce(call).map(Some);
     };
     call.note("grant", "x-ms-RefreshTokenCredential");
     let sign_in = SignIn {
@@ -274,7 +273,7 @@ async fn single_sign_on(
     };
     let amr: Vec<&str> = prt.holder.amr.iter().map(String::as_str).collect();
     let holder = holder(call, &session, asked, &amr)?;
-    finish(call, &session, holder, asked.clone()).map(Some)
+    finish(call, &session, holder, asked).map(Some)
 }
 
 /// Sends the browser back with a nonce of now.

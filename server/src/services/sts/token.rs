@@ -101,7 +101,7 @@ fn asked(
         wanted(call, resource, scope)
     } else {
         let resource = resource
-            .or(remembered.map(|(resource, _)| resource))
+            .or_else(|| remembered.map(|(resource, _)| resource))
             .unwrap_or("https://graph.windows.net");
         // The first version always answers with an id token.
         wanted(call, Some(resource), scope.unwrap_or("openid"))
