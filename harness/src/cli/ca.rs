@@ -1,6 +1,6 @@
 //! `linarite ca`: the private certificate authority that clients have to trust.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use linarite_server::keys::tls::TlsCa;
@@ -28,15 +28,11 @@ enum What {
 
 pub(crate) fn run(arguments: &Ca) -> Exit {
     let state = arguments.state.as_deref();
-    let found = stage::tls(state, None).and_then(|tls| {
-        let path = TlsCa::certificate_path(&stage::ca_folder(state)?);
-        Ok((tls, path.display().to_string()))
-    });
-    match found {
-        Ok((tls, path)) => {
+    match certificate(state) {
+        Ok((pem, path)) => {
             match arguments.what {
                 What::Path => output::line(&path),
-                What::Export => output::text(tls.ca_pem()),
+                What::Export => output::text(&pem),
                 What::TrustHelp => output::text(&help(&path)),
             }
             Exit::Passed
@@ -46,6 +42,21 @@ pub(crate) fn run(arguments: &Ca) -> Exit {
             Exit::Environment
         }
     }
+}
+
+/// The certificate and where it is. The user's own CA is made at the first use; that of a state folder by `serve`.
+fn certificate(state: Option<&Path>) -> Result<(String, String), String> {
+    let path = TlsCa::certificate_path(&stage::ca_folder(state)?);
+    if state.is_none() {
+        stage::tls()?;
+    }
+    let pem = std::fs::read_to_string(&path).map_err(|error| {
+        format!(
+            "{}: {error}; `linarite serve --state DIR` makes the CA of a state folder",
+            path.display()
+        )
+    })?;
+    Ok((pem, path.display().to_string()))
 }
 
 fn help(path: &str) -> String {

@@ -195,7 +195,7 @@ fn reach(arguments: &Client) -> Result<Wire, String> {
     let pem = match file {
         Some(file) => std::fs::read_to_string(&file)
             .map_err(|error| format!("the CA {}: {error}", file.display()))?,
-        None => stage::tls(None, None)?.ca_pem().to_owned(),
+        None => stage::tls()?.ca_pem().to_owned(),
     };
     let chance = SeededChance::new(Entropy::fresh_seed());
     wire(&proxy, &pem, Arc::new(RealClock), Arc::new(chance)).map_err(|error| error.to_string())

@@ -33,7 +33,7 @@ pub(crate) fn run(_arguments: &Doctor) -> Exit {
 }
 
 fn look() -> Vec<Finding> {
-    let mut findings = vec![match stage::tls(None, None).and_then(|_| stage::ca_folder(None)) {
+    let mut findings = vec![match stage::tls().and_then(|_| stage::ca_folder(None)) {
         Ok(folder) => fine("private CA", format!("in {}", folder.display())),
         Err(problem) => Finding { fine: false, needed: true, what: "private CA", said: problem },
     }];

@@ -57,7 +57,7 @@ async fn start(arguments: Exec) -> Result<u8, String> {
         return Err("no client was given".to_owned());
     };
     let document = stage::world(&arguments.world)?;
-    let tls = stage::tls(None, None)?;
+    let tls = stage::tls()?;
     let ca = linarite_server::keys::tls::TlsCa::certificate_path(&stage::ca_folder(None)?);
     let mut builder = Emulator::builder().world(document).tls(tls).clock(ClockMode::Follow, None);
     if let Some(seed) = arguments.seed {
@@ -67,7 +67,8 @@ async fn start(arguments: Exec) -> Result<u8, String> {
     let control = Control::start(([127, 0, 0, 1], 0).into(), None)
         .await
         .map_err(|error| error.to_string())?;
-    control.worlds().register(std::sync::Arc::clone(emulator.world()));
+    let world = std::sync::Arc::clone(emulator.world());
+    control.worlds().register_behind(world, emulator.proxy_url());
     let (domain, id) = stage::tenant(&emulator);
     let mut command = Command::new(program);
     command.args(rest);

@@ -32,6 +32,8 @@ pub enum Exit {
     Environment = 4,
     /// Nothing was selected.
     Nothing = 5,
+    /// An interrupt ended it.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

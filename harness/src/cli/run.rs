@@ -131,7 +131,22 @@ pub(crate) async fn run(arguments: Run) -> Exit {
         },
         require_needs: arguments.require.is_some(),
     };
-    let summary = match crate::run::run(instances, Arc::new(options), tell).await {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let interrupts = tokio::spawn(async move {
+        // The first interrupt ends the steps; `always` still runs. The second ends linarite itself.
+        if tokio::signal::ctrl_c().await.is_ok() && stop.send(true).is_ok() {
+            output::problem("interrupted: finishing with `always`; once more to stop at once");
+            let _second = tokio::signal::ctrl_c().await;
+            output::problem("stopped");
+        }
+    });
+    let run = crate::run::run(instances, Arc::new(options), tell, stopped.clone());
+    let ended = tokio::select! {
+        ended = run => ended,
+        // The task ends by itself only after a second interrupt.
+        _ = interrupts => return Exit::Interrupted,
+    };
+    let summary = match ended {
         Ok(summary) => summary,
         Err(why) => {
             output::problem(&why);
@@ -146,7 +161,9 @@ pub(crate) async fn run(arguments: Run) -> Exit {
             unwritten = true;
         }
     }
-    if summary.invalid {
+    if *stopped.borrow() {
+        Exit::Interrupted
+    } else if summary.invalid {
         Exit::Invalid
     } else if summary.counts.errors > 0 || unwritten {
         Exit::Environment

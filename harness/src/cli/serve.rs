@@ -51,26 +51,25 @@ pub(crate) async fn run(arguments: Serve) -> Exit {
 async fn serve(arguments: Serve) -> Result<(), String> {
     let document = stage::world(&arguments.world)?;
     let state = arguments.state.as_deref();
-    let tls = stage::tls(state, Some(&document))?;
     let ca = TlsCa::certificate_path(&stage::ca_folder(state)?);
     let mut builder = Emulator::builder()
         .world(document)
-        .tls(tls)
         .clock(arguments.clock.into(), None)
         .proxy_port(arguments.proxy_port);
     if let Some(seed) = arguments.seed {
         builder = builder.seed(seed);
     }
-    if let Some(folder) = &arguments.state {
-        builder = builder.state(folder);
-    }
+    builder = match &arguments.state {
+        Some(folder) => builder.state(folder),
+        None => builder.tls(stage::tls()?),
+    };
     if let Some(port) = arguments.https_port {
         builder = builder.https_port(port);
     }
     let emulator = builder.start().await.map_err(|error| error.to_string())?;
     let at = SocketAddr::from(([127, 0, 0, 1], arguments.control_port));
     let control = Control::start(at, None).await.map_err(|error| error.to_string())?;
-    control.worlds().register(Arc::clone(emulator.world()));
+    control.worlds().register_behind(Arc::clone(emulator.world()), emulator.proxy_url());
     let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminations = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     output::line(&greeting(&emulator, &control, &ca.display().to_string()));

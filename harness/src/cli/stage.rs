@@ -46,37 +46,12 @@ pub(crate) fn ca_folder(state: Option<&Path>) -> Result<PathBuf, String> {
     }
 }
 
-/// The private CA of this user or state folder, made at the first use.
-pub(crate) fn tls(state: Option<&Path>, world: Option<&Value>) -> Result<Arc<TlsHosts>, String> {
-    let folder = ca_folder(state)?;
-    let domains = match state {
-        None => CA_DOMAINS.map(str::to_owned).to_vec(),
-        // A CA that lives with its world may speak for the world's own domains.
-        Some(_) => CA_DOMAINS
-            .map(str::to_owned)
-            .into_iter()
-            .chain(world.into_iter().flat_map(own_domains))
-            .collect(),
-    };
-    let ca = TlsCa::load_or_create(&folder, Clock::real().seconds(), &domains)
+/// The private CA of this user, made at the first use.
+pub(crate) fn tls() -> Result<Arc<TlsHosts>, String> {
+    let folder = ca_folder(None)?;
+    let ca = TlsCa::load_or_create(&folder, Clock::real().seconds(), CA_DOMAINS)
         .map_err(|error| format!("the private CA in {}: {error}", folder.display()))?;
     TlsHosts::new(Arc::new(ca)).map(Arc::new).map_err(|error| error.to_string())
-}
-
-/// The domains that a world's hosts are in.
-fn own_domains(world: &Value) -> Vec<String> {
-    let domains = world.pointer("/tenant/domains").and_then(Value::as_object);
-    let apps = world.get("apps").and_then(Value::as_object);
-    let hosts = apps.into_iter().flat_map(|apps| apps.values()).filter_map(|app| {
-        let resource = app.get("resource")?.as_str()?;
-        Some(resource.strip_prefix("https://")?.trim_end_matches('/').to_ascii_lowercase())
-    });
-    let names = domains.into_iter().flat_map(|d| d.keys()).map(|name| name.to_ascii_lowercase());
-    let last_label = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    names
-        .chain(hosts)
-        .filter(|name| !["test", "localhost"].contains(&last_label(name).as_str()))
-        .collect()
 }
 
 /// The primary domain and the id of the tenant of a running emulator.

@@ -48,7 +48,12 @@ pub(crate) async fn act(
     match action {
         Action::Http(action) => return http::act(stage, action).await,
         Action::Run(action) => return process::act(stage, action, context.limit).await,
-        Action::Admin(action) => return administer(stage, action).await,
+        Action::Admin(action) => {
+            let seen = administer(stage, action).await;
+            let told = |why: String| wrong("scn::directory", at, why);
+            stage.learn_secrets().await.map_err(told)?;
+            return seen;
+        }
         Action::Clock(action) => return move_clock(stage, action).await,
         Action::Export(action) => return export(stage, action).await,
         Action::Check(_) => return Ok(Seen::default()),

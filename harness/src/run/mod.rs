@@ -24,7 +24,7 @@ use linarite_server::control::Control;
 use linarite_server::keys::tls::{TlsCa, TlsHosts};
 use linarite_server::services::Services;
 use linarite_server::world::World;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -75,6 +75,7 @@ pub async fn run(
     instances: Vec<Instance>,
     options: Arc<Options>,
     tell: Tell,
+    stopped: watch::Receiver<bool>,
 ) -> Result<Summary, String> {
     let watch = Stopwatch::start();
     let told = |error: &dyn std::fmt::Display| error.to_string();
@@ -96,11 +97,11 @@ pub async fn run(
     let mut running = JoinSet::new();
     for instance in instances {
         let (places, shared) = (Arc::clone(&places), Arc::clone(&shared));
-        let (options, tell) = (Arc::clone(&options), Arc::clone(&tell));
+        let (options, tell, stopped) = (Arc::clone(&options), Arc::clone(&tell), stopped.clone());
         running.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire_owned().await;
-            one(instance, &shared, &options, &tell).await
+            one(instance, &shared, &options, &tell, stopped).await
         });
     }
     let mut summary = Summary::default();
@@ -123,6 +124,7 @@ async fn one(
     shared: &Shared,
     options: &Options,
     tell: &Tell,
+    mut stopped: watch::Receiver<bool>,
 ) -> (Verdict, bool) {
     let watch = Stopwatch::start();
     let name = instance.name();
@@ -154,6 +156,9 @@ async fn one(
         });
         verdict
     };
+    if *stopped.borrow() {
+        return (end(Verdict::NotRun, Some("interrupted".to_owned()), 0), false);
+    }
     for need in scenario.file.needs.iter().flatten() {
         if let Some(why) = missing(need, &options.surroundings).await {
             let verdict = if options.require_needs { Verdict::Error } else { Verdict::Skip };
@@ -174,10 +179,20 @@ async fn one(
     let world = Arc::clone(stage.world());
     let mut runner = Runner { stage, name: name.clone(), tell: Arc::clone(tell), number: 0 };
     let steps = scenario.file.steps.as_deref().unwrap_or_default();
-    let body = timeout(limit, runner.steps(steps, &Context::default())).await;
-    let mut verdict = body.unwrap_or(Verdict::Timeout);
-    let mut reason =
-        (verdict == Verdict::Timeout).then(|| format!("it took longer than {} s", limit.as_secs()));
+    let nobody = Context::default();
+    let body = timeout(limit, runner.steps(steps, &nobody));
+    let (mut verdict, mut reason) = tokio::select! {
+        body = body => match body {
+            Ok(verdict) => (verdict, None),
+            Err(_) => {
+                let why = format!("it took longer than {} s", limit.as_secs());
+                (Verdict::Timeout, Some(why))
+            }
+        },
+        _ = stopped.wait_for(|stopped| *stopped) => {
+            (Verdict::Error, Some("interrupted".to_owned()))
+        }
+    };
     let always = scenario.file.always.as_deref().unwrap_or_default();
     let teardown = timeout(TEARDOWN, runner.all(always)).await.unwrap_or(Verdict::Timeout);
     if teardown.is_bad() && !verdict.is_bad() {

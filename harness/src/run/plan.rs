@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use linarite_server::clock::Instant;
 use linarite_server::entropy::secret_of;
+use serde_json::{Map, Value};
 
 use super::events::Name;
 use crate::scenario::{Loaded, Project, Row, Scenario, load};
@@ -61,7 +63,36 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
 pub fn read(paths: &[PathBuf]) -> Vec<Loaded> {
     let reader = |path: &Path| read_file(path);
     let project = Project::at(Path::new(""), &reader);
-    paths.iter().map(|path| load(path, &project)).collect()
+    let mut all: Vec<Loaded> = paths.iter().map(|path| load(path, &project)).collect();
+    all.iter_mut().for_each(check_world);
+    all
+}
+
+/// Adds what the server's own reader says of a scenario's world, for the first row.
+fn check_world(loaded: &mut Loaded) {
+    let Some(scenario) = loaded.runnable() else { return };
+    let Some(row) = scenario.rows().into_iter().next() else { return };
+    let mut found = Vec::new();
+    match scenario.world.value(&plain_scope(scenario, &row)) {
+        Ok(document) => {
+            let problems = linarite_server::world::plan(&document, 0, Instant::from_millis(0));
+            for problem in problems.err().into_iter().flatten() {
+                found.push(scenario.world.finding(&problem.pointer, &problem.message));
+            }
+        }
+        Err(finding) => found.push(*finding),
+    }
+    loaded.findings.extend(found);
+}
+
+/// What references in a world may use before it runs: the row and the constants.
+pub(crate) fn plain_scope(scenario: &Scenario, row: &Row) -> Map<String, Value> {
+    let mut scope = Map::new();
+    scope.insert("row".to_owned(), Value::Object(row.values.clone()));
+    for (name, node) in scenario.file.vars.iter().flat_map(|vars| vars.iter()) {
+        scope.insert(name.to_owned(), node.to_json());
+    }
+    scope
 }
 
 /// Files longer than this are no scenarios.

@@ -15,7 +15,7 @@ use linarite_server::world::World;
 use linarite_windows::{Machine, MachineSpec, Os, Wire};
 use serde_json::{Map, Value, json};
 
-use super::plan::Instance;
+use super::plan::{Instance, plain_scope};
 use crate::room::{SeededChance, WorldClock, wire};
 use crate::scenario::expr::{Scope, Value as ExprValue};
 use crate::scenario::model;
@@ -72,7 +72,7 @@ impl Stage {
     pub(crate) async fn set(instance: Instance, shared: &Shared) -> Result<Self, StageError> {
         let scenario = Arc::clone(&instance.scenario);
         let told = |error: &dyn std::fmt::Display| StageError::Environment(error.to_string());
-        let plain = plain_scope(&instance);
+        let plain = plain_scope(&scenario, &instance.row);
         let document = scenario.world.value(&plain)?;
         let (mode, start) = clock(&scenario, &plain)?;
         let id = world_id(&instance);
@@ -86,7 +86,8 @@ impl Stage {
             .start()
             .await
             .map_err(|error| world_error(&scenario, &error))?;
-        shared.control.worlds().register(Arc::clone(emulator.world()));
+        let world = Arc::clone(emulator.world());
+        shared.control.worlds().register_behind(world, emulator.proxy_url());
         let chance = SeededChance::new(instance.seed);
         let clock = WorldClock(Arc::clone(emulator.world()));
         let wire =
@@ -196,6 +197,13 @@ impl Stage {
         let world = self.world();
         let har = linarite_server::journal::har(&world.id, &world.journal.since(0), &self.redactor);
         serde_json::to_string_pretty(&har).unwrap_or_default()
+    }
+
+    /// Learns the secrets that a step gave the world, so that reports hide them too.
+    pub(crate) async fn learn_secrets(&mut self) -> Result<(), String> {
+        self.redactor =
+            Redactor::for_world(self.world()).await.map_err(|error| error.to_string())?;
+        Ok(())
     }
 
     /// Makes reports hide one more value.
@@ -333,18 +341,6 @@ impl Scope for Stage {
 fn world_id(instance: &Instance) -> String {
     let name = instance.name().to_string();
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
-}
-
-/// What references in a world may use before it runs: the row and the constants.
-fn plain_scope(instance: &Instance) -> Map<String, Value> {
-    let mut scope = Map::new();
-    scope.insert("row".to_owned(), Value::Object(instance.row.values.clone()));
-    let vars =
-        instance.scenario.file.vars.iter().flat_map(super::super::scenario::decode::Entries::iter);
-    for (name, node) in vars {
-        scope.insert(name.to_owned(), node.to_json());
-    }
-    scope
 }
 
 fn clock(
