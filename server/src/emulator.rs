@@ -179,11 +179,9 @@ impl Builder {
             "default".clone_into(&mut start.id);
         }
         let world = Arc::new(World::start(&document, start).await?);
-        let tls = if let Some(tls) = self.tls {
-            tls
-        } else {
-            let ca = TlsCa::generate(Clock::real().seconds(), CA_DOMAINS)?;
-            Arc::new(TlsHosts::new(Arc::new(ca))?)
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => Arc::new(TlsHosts::new(Arc::new(ca_of(&world)?))?),
         };
         if let Some(host) = world.hosts().find(|host| !tls.permits(host)) {
             return Err(StartError::HostNotPermitted(host.to_owned()));
@@ -206,6 +204,19 @@ impl Builder {
         }
         Ok(Emulator { world, tls, proxy, https, listeners })
     }
+}
+
+/// The CA of a world that was given none: kept in its state folder, where it may speak for the world's own hosts too, or
+/// made for this start alone.
+fn ca_of(world: &World) -> Result<TlsCa, StartError> {
+    let now = Clock::real().seconds();
+    let Some(folder) = &world.state else { return Ok(TlsCa::generate(now, CA_DOMAINS)?) };
+    let known = |host: &str| {
+        let below = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
+        CA_DOMAINS.into_iter().chain(["test", "localhost"]).any(below)
+    };
+    let own = world.hosts().filter(|host| !known(host));
+    Ok(TlsCa::load_or_create(folder, now, CA_DOMAINS.into_iter().chain(own))?)
 }
 
 /// Opens one listener and serves it in the background.
