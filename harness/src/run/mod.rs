@@ -182,13 +182,13 @@ async fn one(
     let nobody = Context::default();
     let body = timeout(limit, runner.steps(steps, &nobody));
     let (mut verdict, mut reason) = tokio::select! {
-        body = body => match body {
-            Ok(verdict) => (verdict, None),
-            Err(_) => {
+        body = body => body.map_or_else(
+            |_| {
                 let why = format!("it took longer than {} s", limit.as_secs());
                 (Verdict::Timeout, Some(why))
-            }
-        },
+            },
+            |verdict| (verdict, None),
+        ),
         _ = stopped.wait_for(|stopped| *stopped) => {
             (Verdict::Error, Some("interrupted".to_owned()))
         }

@@ -9,6 +9,7 @@ use linarite_server::entropy::secret_of;
 use serde_json::{Map, Value};
 
 use super::events::Name;
+use crate::scenario::decode::Entries;
 use crate::scenario::{Loaded, Project, Row, Scenario, load};
 
 /// One scenario, or one row of its table, to be run in a world of its own.
@@ -89,7 +90,7 @@ fn check_world(loaded: &mut Loaded) {
 pub(crate) fn plain_scope(scenario: &Scenario, row: &Row) -> Map<String, Value> {
     let mut scope = Map::new();
     scope.insert("row".to_owned(), Value::Object(row.values.clone()));
-    for (name, node) in scenario.file.vars.iter().flat_map(|vars| vars.iter()) {
+    for (name, node) in scenario.file.vars.iter().flat_map(Entries::iter) {
         scope.insert(name.to_owned(), node.to_json());
     }
     scope
