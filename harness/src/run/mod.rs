@@ -4,6 +4,8 @@
 //! verdict, drop the world. Section 6 of the scenario reference. Left out: faults, labs, retries, watching.
 
 mod act;
+mod attempts;
+mod captures;
 pub mod events;
 mod http;
 mod judge;

@@ -6,18 +6,15 @@ use linarite_server::clock::Stopwatch;
 use serde_json::Value;
 
 use super::act::{Context, act, advance};
+use super::attempts::Attempts;
 use super::events::{Name, RunEvent, Verdict};
 use super::judge::{Around, Judged, judge};
 use super::seen::Seen;
 use super::stage::Stage;
-use crate::expect::JsonPath;
-use crate::scenario::capture::{CaptureSource, Stream, found};
-use crate::scenario::expr::{Value as ExprValue, resolve};
+use crate::scenario::expr::resolve;
 use crate::scenario::finding::{Finding, Span};
 use crate::scenario::model::{Action, Expect, Step, find_step};
 
-/// How long between two attempts when a step does not say.
-const EVERY: i64 = 60_000;
 /// Steps that one instance may run; a file that makes more is broken.
 const MOST: usize = 10_000;
 
@@ -323,110 +320,9 @@ impl Runner {
     }
 
     /// Whose Windows session a step looks at when it names only the cloud user: the one who is signed in.
-    fn session(&self, context: &Context) -> Option<String> {
+    pub(crate) fn session(&self, context: &Context) -> Option<String> {
         let machine = self.stage.machines.get(context.machine.as_ref()?)?;
         machine.current_user().map(str::to_owned)
-    }
-
-    async fn capture(
-        &mut self,
-        step: &Step,
-        seen: &Seen,
-        context: &Context,
-    ) -> Result<(), Box<Finding>> {
-        for (key, from) in step.capture.iter().flat_map(|captures| &captures.0) {
-            let name = key.resolve(&self.stage)?;
-            let source = from.source(&self.stage)?;
-            let text = from.from.text().unwrap_or_default();
-            let value = self.captured(&source, seen, context, &from.from.at).await?;
-            let Some(value) = value.filter(|value| !value.is_null()) else {
-                let title = format!("`{text}` was not there to be captured{}", there_was(seen));
-                return Err(Box::new(Finding::error(
-                    "scn::no-capture",
-                    from.from.at.clone(),
-                    title,
-                )));
-            };
-            if from.redact
-                && let Value::String(secret) = &value
-            {
-                self.stage.keep_secret(secret);
-            }
-            self.stage.captures.insert(name, value);
-        }
-        Ok(())
-    }
-
-    async fn captured(
-        &self,
-        source: &CaptureSource,
-        seen: &Seen,
-        context: &Context,
-        at: &Span,
-    ) -> Result<Option<Value>, Box<Finding>> {
-        let text = |text: &Option<String>| text.clone().map(Value::String);
-        Ok(match source {
-            CaptureSource::AccessToken => text(&seen.access_token),
-            CaptureSource::RefreshToken => text(&seen.refresh_token),
-            CaptureSource::IdToken => text(&seen.id_token),
-            CaptureSource::Exit => seen.exit.clone(),
-            CaptureSource::Status => seen.answer.as_ref().map(|answer| answer.status.into()),
-            CaptureSource::Body => seen.answer.as_ref().map(|answer| answer.body.as_str().into()),
-            CaptureSource::Json(path) => {
-                let answer = seen.answer.as_ref().map(|answer| answer.body.as_str());
-                let body = answer.or(seen.stdout.as_deref()).unwrap_or_default();
-                let body: Value = serde_json::from_str(body).unwrap_or(Value::Null);
-                path.find(&body).cloned()
-            }
-            CaptureSource::Header(name) => {
-                let answer = seen.answer.as_ref();
-                answer
-                    .and_then(|a| a.headers.get(&name.to_ascii_lowercase()))
-                    .cloned()
-                    .map(Value::String)
-            }
-            CaptureSource::Dsreg(field) => {
-                let machine =
-                    context.machine.as_ref().and_then(|name| self.stage.machines.get(name));
-                let user = context.windows_user.clone().or_else(|| self.session(context));
-                machine
-                    .and_then(|machine| {
-                        machine.dsreg(&self.stage.wire, user.as_deref()).get(field).cloned()
-                    })
-                    .map(Value::String)
-            }
-            CaptureSource::Printed(stream, regex) => {
-                let printed = match stream {
-                    Stream::Stdout => &seen.stdout,
-                    Stream::Stderr => &seen.stderr,
-                    Stream::Output => &seen.output,
-                };
-                found(regex, printed.as_deref().unwrap_or_default()).map(Value::String)
-            }
-            CaptureSource::Records(path) => self.records(path, at).await?,
-            CaptureSource::Value(template) => {
-                let value = template.evaluate(&self.stage);
-                Some(value.map_err(|error| Box::new(error.finding(at))).map(ExprValue::into_json)?)
-            }
-            CaptureSource::Xpath(_) => {
-                return Err(Box::new(Finding::error(
-                    "scn::not-emulated",
-                    at.clone(),
-                    "not emulated yet: xpath",
-                )));
-            }
-        })
-    }
-
-    async fn records(&self, path: &JsonPath, at: &Span) -> Result<Option<Value>, Box<Finding>> {
-        use linarite_server::control::view;
-        let told = |error: &dyn std::fmt::Display| {
-            Box::new(Finding::error("scn::directory", at.clone(), error.to_string()))
-        };
-        let devices = view::devices(self.stage.world()).await.map_err(|error| told(&error))?;
-        let users = view::users(self.stage.world()).await.map_err(|error| told(&error))?;
-        let all = serde_json::json!({ "devices": devices, "users": users });
-        Ok(path.find(&all).cloned())
     }
 
     fn title(&self, step: &Step) -> String {
@@ -534,66 +430,6 @@ fn failure(step: &Step, tried: &Tried) -> String {
     text
 }
 
-fn there_was(seen: &Seen) -> String {
-    seen.tail().map_or_else(String::new, |tail| {
-        let short: String = tail.chars().take(200).collect();
-        format!("; there was: {short}")
-    })
-}
-
-/// When to try again.
-enum Attempts {
-    Once,
-    Eventually { within: i64, every: i64 },
-    Consistently { during: i64, every: i64 },
-}
-
-impl Attempts {
-    fn of(step: &Step, stage: &Stage) -> Result<Self, Box<Finding>> {
-        let positive = |at: &Span, millis: i64| {
-            if millis > 0 {
-                return Ok(millis);
-            }
-            let title = "the time between two attempts must be longer than nothing";
-            Err(Box::new(Finding::error("scn::bad-duration", at.clone(), title)))
-        };
-        if let Some(eventually) = &step.eventually {
-            let every = match &eventually.every {
-                Some(every) => positive(&every.at, every.resolve(stage)?.millis())?,
-                None => EVERY,
-            };
-            return Ok(Self::Eventually {
-                within: eventually.within.resolve(stage)?.millis(),
-                every,
-            });
-        }
-        if let Some(consistently) = &step.consistently {
-            let every = consistently.every.resolve(stage)?.millis();
-            let every = positive(&consistently.every.at, every)?;
-            return Ok(Self::Consistently {
-                during: consistently.for_.resolve(stage)?.millis(),
-                every,
-            });
-        }
-        Ok(Self::Once)
-    }
-
-    /// When the next attempt is due, in milliseconds of the world since the first; `None`: no more attempts.
-    fn next(&self, holds: bool, passed: i64) -> Option<i64> {
-        match *self {
-            Self::Once => None,
-            Self::Eventually { within, every } => {
-                let next = passed.saturating_add(every).min(within);
-                (!holds && passed < within).then_some(next)
-            }
-            Self::Consistently { during, every } => {
-                let next = passed.saturating_add(every).min(during);
-                (holds && passed < during).then_some(next)
-            }
-        }
-    }
-}
-
 /// The step with this id, wherever it stands.
 fn find<'a>(scenario: &'a crate::scenario::Scenario, id: &str) -> Option<&'a Step> {
     let steps = |steps: &'a Option<Vec<Step>>| find_step(steps.as_deref().unwrap_or_default(), id);
@@ -636,30 +472,5 @@ pub(crate) fn word(step: &Step) -> &'static str {
         Some(Action::Export(_)) => "export",
         Some(Action::Later(word)) => word,
         None => "nothing",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn consistently_looks_at_the_start_at_each_step_and_exactly_at_the_end() {
-        let plan = Attempts::Consistently { during: 59, every: 10 };
-        let mut at = vec![0];
-        while let Some(next) = plan.next(true, *at.last().unwrap()) {
-            at.push(next);
-        }
-        assert_eq!(at, [0, 10, 20, 30, 40, 50, 59]);
-        assert_eq!(plan.next(false, 10), None);
-    }
-
-    #[test]
-    fn eventually_stops_at_the_first_success_and_at_the_end() {
-        let plan = Attempts::Eventually { within: 25, every: 10 };
-        assert_eq!(plan.next(true, 0), None);
-        assert_eq!(plan.next(false, 0), Some(10));
-        assert_eq!(plan.next(false, 20), Some(25));
-        assert_eq!(plan.next(false, 25), None);
     }
 }
