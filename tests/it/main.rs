@@ -1,0 +1,15 @@
+//! End to end: the server behind its listeners, the emulated Windows client and plain HTTP clients in front of them.
+//!
+//! Every test starts a world of its own on free ports, with a seed and a manual clock. Nothing sleeps, nothing is shared.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking and say loudly what they skip"
+)]
+
+mod bad_join;
+mod revocation;
+mod support;
