@@ -56,10 +56,11 @@ async fn start(arguments: Exec) -> Result<u8, String> {
     let Some((program, rest)) = arguments.command.split_first() else {
         return Err("no client was given".to_owned());
     };
-    let document = stage::world(&arguments.world)?;
+    let world = stage::world(&arguments.world)?;
+    let mode = world.mode.unwrap_or(ClockMode::Follow);
     let tls = stage::tls()?;
     let ca = linarite_server::keys::tls::TlsCa::certificate_path(&stage::ca_folder(None)?);
-    let mut builder = Emulator::builder().world(document).tls(tls).clock(ClockMode::Follow, None);
+    let mut builder = Emulator::builder().world(world.document).tls(tls).clock(mode, world.start);
     if let Some(seed) = arguments.seed {
         builder = builder.seed(seed);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use linarite_server::Emulator;
+use linarite_server::clock::ClockMode;
 use linarite_server::control::Control;
 use linarite_server::keys::tls::TlsCa;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,9 +34,9 @@ pub(crate) struct Serve {
     /// The port of the control API; any free one when not given
     #[arg(long, default_value_t = 0, value_name = "N")]
     control_port: u16,
-    /// How the world's time passes
-    #[arg(long, value_enum, default_value = "follow")]
-    clock: ClockArgument,
+    /// How the world's time passes; as the world file says, else at real speed
+    #[arg(long, value_enum)]
+    clock: Option<ClockArgument>,
 }
 
 pub(crate) async fn run(arguments: Serve) -> Exit {
@@ -49,12 +50,14 @@ pub(crate) async fn run(arguments: Serve) -> Exit {
 }
 
 async fn serve(arguments: Serve) -> Result<(), String> {
-    let document = stage::world(&arguments.world)?;
+    let world = stage::world(&arguments.world)?;
+    let given = arguments.clock.map(Into::into).or(world.mode);
+    let mode = given.unwrap_or(ClockMode::Follow);
     let state = arguments.state.as_deref();
     let ca = TlsCa::certificate_path(&stage::ca_folder(state)?);
     let mut builder = Emulator::builder()
-        .world(document)
-        .clock(arguments.clock.into(), None)
+        .world(world.document)
+        .clock(mode, world.start)
         .proxy_port(arguments.proxy_port);
     if let Some(seed) = arguments.seed {
         builder = builder.seed(seed);

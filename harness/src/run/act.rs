@@ -353,10 +353,13 @@ async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {
         }
     }
     if let Some(mode) = action.mode {
-        world.clock.set_mode(match mode {
+        let mode = match mode {
             model::ClockMode::Manual => ClockMode::Manual,
             model::ClockMode::Follow => ClockMode::Follow,
-        });
+        };
+        if let Err(error) = admin.set_clock_mode(mode).await {
+            return failed(&error);
+        }
     }
     Ok(Seen::default())
 }

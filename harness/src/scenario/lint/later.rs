@@ -17,7 +17,8 @@ const STEP: [&str; 9] =
     ["autoworkplace", "rename", "restart", "tool", "fault", "parallel", "pause", "note", "lab"];
 
 /// Keys within an action or a judgement.
-const WITHIN: [(&str, &[&str]); 4] = [
+const WITHIN: [(&str, &[&str]); 5] = [
+    ("http", &["from"]),
     ("run", &["tty", "background", "ready_when", "wait", "stop", "signal"]),
     (
         "admin",

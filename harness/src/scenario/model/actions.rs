@@ -150,7 +150,7 @@ record! {
         body_file: Option<Tpl<String>>,
         /// Whether redirects are followed. Default false.
         follow: Option<Tpl<bool>>,
-        /// The machine whose device certificate is shown.
+        /// The machine whose device certificate is shown. Not emulated yet.
         from: Option<Tpl<String>>,
     }
 }
