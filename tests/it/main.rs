@@ -10,6 +10,8 @@
     reason = "helpers of tests fail by panicking and say loudly what they skip"
 )]
 
+mod bad_grant;
 mod bad_join;
+mod noise;
 mod revocation;
 mod support;
