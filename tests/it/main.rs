@@ -12,6 +12,7 @@
 
 mod bad_grant;
 mod bad_join;
+mod faces;
 mod noise;
 mod revocation;
 mod support;

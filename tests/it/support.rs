@@ -369,6 +369,11 @@ pub(crate) fn wire(proxy: &str, ca_pem: &str, world: &Arc<World>) -> Wire {
         ca_pem: Some(ca_pem.to_owned()),
         ..WireSpec::default()
     };
+    wire_of(spec, world)
+}
+
+/// A wire with the clock of a world.
+pub(crate) fn wire_of(spec: WireSpec, world: &Arc<World>) -> Wire {
     let chance = Seeded(7, Mutex::default());
     Wire::new(spec, Arc::new(WorldClock(Arc::clone(world))), Arc::new(chance)).unwrap()
 }
