@@ -13,6 +13,7 @@
 mod bad_grant;
 mod bad_join;
 mod faces;
+mod model_directory;
 mod noise;
 mod revocation;
 mod support;
