@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod device;
+pub mod federation;
 pub mod ids;
 pub mod instant;
 pub mod refusal;

@@ -219,6 +219,22 @@ refusals! {
     }
 }
 
+refusals! {
+    /// Why a federation server issues no assertion (FAQ A24, A25).
+    FederationRefusal {
+        /// No account of its domains has this name.
+        UserUnknown = "federated-user-unknown",
+        /// No password, or the wrong one.
+        PasswordWrong = "federated-password-wrong",
+        /// The account is disabled.
+        UserDisabled = "federated-user-disabled",
+        /// No computer of its domains is the one that signs in.
+        ComputerUnknown = "federated-computer-unknown",
+        /// The message says that it is valid at another time, or says no time at all.
+        StampOutdated = "message-stamp-outdated",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +248,7 @@ mod tests {
             .chain(JoinRefusal::ALL.iter().map(|r| r.reason()))
             .chain(AccessRefusal::ALL.iter().map(|r| r.reason()))
             .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(FederationRefusal::ALL.iter().map(|r| r.reason()))
             .collect();
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
     }

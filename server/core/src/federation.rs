@@ -1,0 +1,157 @@
+//! What a federation server decides before it issues an assertion (FAQ A24, A25).
+//!
+//! It checks the passwords of its own domains, which the directory does not, and the time that a message claims for
+//! itself. Left out: expired and locked-out passwords, second factors, and who may use which relying party.
+
+use crate::instant::{Instant, Span};
+use crate::refusal::FederationRefusal;
+use crate::registration::FittingClock;
+use crate::signin::same_secret;
+use crate::tenant::{Realm, Tenant};
+use crate::user::User;
+
+/// Checks a user name and a password at the federation server with this host name. `user` is the account with that name.
+/// Only the right password learns that the account is disabled.
+pub fn with_federated_password(
+    tenant: &Tenant,
+    host: &str,
+    upn: &str,
+    user: Option<&User>,
+    password: &str,
+) -> Result<(), FederationRefusal> {
+    match tenant.realm(upn) {
+        Realm::Federated(_, sts) if sts.eq_ignore_ascii_case(host) => {}
+        Realm::Federated(..) | Realm::Managed(_) | Realm::Unknown => {
+            return Err(FederationRefusal::UserUnknown);
+        }
+    }
+    let user = user.ok_or(FederationRefusal::UserUnknown)?;
+    if user.password.is_empty() || !same_secret(&user.password, password) {
+        return Err(FederationRefusal::PasswordWrong);
+    }
+    if user.enabled { Ok(()) } else { Err(FederationRefusal::UserDisabled) }
+}
+
+/// By which clock a message is in time. It counts from `created` up to `expires`, not at it, and the tolerance is added
+/// on both sides; world time is asked first.
+pub fn message_in_time(
+    created: Instant,
+    expires: Instant,
+    world: Instant,
+    real: Instant,
+    tolerance: Span,
+) -> Result<FittingClock, FederationRefusal> {
+    let fits = |now: Instant| created - tolerance <= now && now < expires + tolerance;
+    if created >= expires {
+        Err(FederationRefusal::StampOutdated)
+    } else if fits(world) {
+        Ok(FittingClock::World)
+    } else if fits(real) {
+        Ok(FittingClock::Real)
+    } else {
+        Err(FederationRefusal::StampOutdated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Guid, TenantId, UserId};
+    use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
+
+    const STS: &str = "sts.fabrikam.test";
+
+    fn tenant() -> Tenant {
+        let domain = |name: &str, kind| Domain { name: name.to_owned(), kind };
+        let federated = |sts: &str| DomainKind::Federated { sts: sts.to_owned() };
+        Tenant {
+            id: TenantId::new(Guid::from_bytes([1; 16])),
+            name: "Contoso".to_owned(),
+            domains: vec![
+                domain("contoso.test", DomainKind::Managed),
+                domain("fabrikam.test", federated(STS)),
+                domain("tailspin.test", federated("sts.tailspin.test")),
+            ],
+            initial_domain: "contoso.test".to_owned(),
+            device_quota: 50,
+            may_join: MayJoin::Everyone,
+            settings: Settings::default(),
+        }
+    }
+
+    fn dave(enabled: bool) -> User {
+        User {
+            id: UserId::new(Guid::from_bytes([2; 16])),
+            upn: "dave@fabrikam.test".to_owned(),
+            name: "Dave".to_owned(),
+            password: "right".to_owned(),
+            enabled,
+            roles: vec![],
+            immutable_id: None,
+            epoch: 0,
+            devices: 0,
+        }
+    }
+
+    fn check(upn: &str, user: Option<&User>, password: &str) -> Result<(), FederationRefusal> {
+        with_federated_password(&tenant(), STS, upn, user, password)
+    }
+
+    #[test]
+    fn the_right_password_is_accepted_whatever_the_case_of_the_domain() {
+        assert_eq!(check("dave@Fabrikam.TEST", Some(&dave(true)), "right"), Ok(()));
+    }
+
+    #[test]
+    fn users_of_other_domains_are_not_known() {
+        for upn in ["dave@contoso.test", "dave@tailspin.test", "dave@nowhere.test", "dave", ""] {
+            let refused = check(upn, Some(&dave(true)), "right");
+            assert_eq!(refused, Err(FederationRefusal::UserUnknown), "{upn}");
+        }
+    }
+
+    #[test]
+    fn each_fault_has_its_own_refusal() {
+        let name = "dave@fabrikam.test";
+        assert_eq!(check(name, None, "right"), Err(FederationRefusal::UserUnknown));
+        assert_eq!(check(name, Some(&dave(true)), "wrong"), Err(FederationRefusal::PasswordWrong));
+        assert_eq!(check(name, Some(&dave(true)), ""), Err(FederationRefusal::PasswordWrong));
+        assert_eq!(check(name, Some(&dave(false)), "right"), Err(FederationRefusal::UserDisabled));
+        assert_eq!(check(name, Some(&dave(false)), "wrong"), Err(FederationRefusal::PasswordWrong));
+    }
+
+    #[test]
+    fn an_account_without_a_password_signs_nobody_in() {
+        let blank = User { password: String::new(), ..dave(true) };
+        let refused = check("dave@fabrikam.test", Some(&blank), "");
+        assert_eq!(refused, Err(FederationRefusal::PasswordWrong));
+    }
+
+    #[test]
+    fn a_message_counts_from_its_creation_up_to_its_expiry_with_the_tolerance_on_both_sides() {
+        let at = Instant::from_seconds;
+        let far = at(1_000_000_000);
+        let (created, expires, tolerance) = (at(10_000), at(10_600), Span::from_seconds(300));
+        let fits = |now| message_in_time(created, expires, now, far, tolerance);
+        assert_eq!(fits(at(9_700)), Ok(FittingClock::World));
+        assert_eq!(fits(at(9_700) - Span::from_millis(1)), Err(FederationRefusal::StampOutdated));
+        assert_eq!(fits(at(10_900) - Span::from_millis(1)), Ok(FittingClock::World));
+        assert_eq!(fits(at(10_900)), Err(FederationRefusal::StampOutdated));
+    }
+
+    #[test]
+    fn a_message_of_real_time_is_accepted_in_a_world_of_another_time() {
+        let at = Instant::from_seconds;
+        let fits = |real| message_in_time(at(0), at(600), at(1_000_000), real, Span::ZERO);
+        assert_eq!(fits(at(0)), Ok(FittingClock::Real));
+        assert_eq!(fits(at(599)), Ok(FittingClock::Real));
+        assert_eq!(fits(at(600)), Err(FederationRefusal::StampOutdated));
+    }
+
+    #[test]
+    fn a_message_that_ends_before_it_begins_is_never_in_time() {
+        let at = Instant::from_seconds;
+        let refused = message_in_time(at(100), at(100), at(100), at(100), Span::from_days(1));
+        assert_eq!(refused, Err(FederationRefusal::StampOutdated));
+    }
+}
