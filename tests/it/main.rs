@@ -14,6 +14,8 @@ mod bad_grant;
 mod bad_join;
 mod faces;
 mod model_directory;
+mod model_wire;
 mod noise;
 mod revocation;
+mod story;
 mod support;
