@@ -54,6 +54,23 @@ pub fn issue(statement: &Statement<'_>, key: &RsaKey) -> Result<Vec<u8>, Signing
     Ok(der::seq(&[&signed, &algorithm, &der::bits(&signature)]))
 }
 
+/// A self-signed certificate of the server itself, from 2000 to 2100: it follows from the key and its common name alone.
+pub fn self_signed(key: &RsaKey, name: &str) -> Result<Vec<u8>, SigningFailed> {
+    let subject = common_name(name);
+    issue(
+        &Statement {
+            serial: &own_serial(key),
+            issuer: &subject,
+            subject: &subject,
+            spki: &key.public().to_spki(),
+            not_before: SERVER_NOT_BEFORE,
+            not_after: SERVER_NOT_AFTER,
+            extensions: &[subject_key(&key_identifier(key))],
+        },
+        key,
+    )
+}
+
 /// One attribute of a name: its identifier and its value in DER.
 pub(crate) fn attribute(id: &[u32], value: &[u8]) -> Vec<u8> {
     der::seq(&[&der::oid(id), value])

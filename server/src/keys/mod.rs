@@ -22,6 +22,7 @@ pub mod kdf;
 pub mod pool;
 pub mod public_key;
 pub mod rsa_key;
+pub mod saml;
 pub mod seal;
 pub mod signer;
 pub mod tls;

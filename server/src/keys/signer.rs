@@ -11,10 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::encoding::{from_url, push_url, to_standard, to_url};
-use super::issue::{
-    self, SERVER_NOT_AFTER, SERVER_NOT_BEFORE, Statement, common_name, key_identifier, own_serial,
-    subject_key,
-};
+use super::issue;
 use super::jose::MAX_JWS;
 use super::public_key::{RsaPublicKey, sha1};
 use super::rsa_key::{RsaKey, SigningFailed};
@@ -68,19 +65,7 @@ impl TokenSigner {
     /// The signer with this key. Its certificate and key id depend on nothing but the key and `name`, the common
     /// name of the certificate (`accounts.accesscontrol.windows.net` in the real service).
     pub fn new(key: RsaKey, name: &str) -> Result<Self, SignerError> {
-        let subject = common_name(name);
-        let certificate = issue::issue(
-            &Statement {
-                serial: &own_serial(&key),
-                issuer: &subject,
-                subject: &subject,
-                spki: &key.public().to_spki(),
-                not_before: SERVER_NOT_BEFORE,
-                not_after: SERVER_NOT_AFTER,
-                extensions: &[subject_key(&key_identifier(&key))],
-            },
-            &key,
-        )?;
+        let certificate = issue::self_signed(&key, name)?;
         let kid = to_url(sha1(&certificate));
         let verifier = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public().to_pkcs1())
             .map_err(|_| SigningFailed)?;

@@ -5,8 +5,10 @@
 
 pub mod apps;
 mod build;
+pub mod federation;
 pub mod file;
 mod running;
 
 pub use build::{WorldPlan, WorldProblem, clock_of, operating_system, plan};
+pub use federation::Federation;
 pub use running::{Service, Start, World, WorldError, WorldKeys, document_from_yaml};

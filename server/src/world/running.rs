@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::apps::Apps;
 use super::build::{WorldProblem, plan};
+use super::federation::{Federation, federations};
 use crate::clock::{Clock, ClockMode};
 use crate::directory::{Directory, DirectoryError, Identity};
 use crate::entropy::{Entropy, secret_of};
@@ -129,6 +130,7 @@ pub struct World {
     /// Whether its state outlives it.
     pub state: Option<PathBuf>,
     hosts: Vec<(String, Service)>,
+    federations: Vec<Federation>,
 }
 
 /// Reads a world document from YAML. Positions of type errors are in the message.
@@ -169,6 +171,7 @@ impl World {
         let damaged = |what: &str| WorldError::Damaged(what.to_owned());
         let apps = Apps::new(plan.apps).map_err(|error| WorldError::Damaged(error.to_string()))?;
         let hosts = hosts(&plan.tenant, &apps);
+        let federations = federations(&plan.tenant, seed)?;
         Ok(Self {
             id: start.id,
             keys: WorldKeys {
@@ -193,12 +196,23 @@ impl World {
             document,
             state: start.state,
             hosts,
+            federations,
         })
     }
 
     /// The service that this host belongs to; `None`: not emulated. `name` is in lower case and without a port.
     pub fn service(&self, name: &str) -> Option<Service> {
         self.hosts.iter().find(|(host, _)| host == name).map(|(_, service)| *service)
+    }
+
+    /// The federation of a domain, by its name in any case; `None` for a managed or unknown one.
+    pub fn federation(&self, domain: &str) -> Option<&Federation> {
+        self.federations.iter().find(|f| f.domain.eq_ignore_ascii_case(domain))
+    }
+
+    /// The federation of every federated domain.
+    pub fn federations(&self) -> &[Federation] {
+        &self.federations
     }
 
     /// Every emulated host.

@@ -1,0 +1,1 @@
+//! Assertions against themselves, against attackers, and against a foreign verifier.

@@ -1,0 +1,61 @@
+//! The federation of a domain: the server that its users sign in at, and the key that its assertions are signed with.
+//!
+//! Both follow from the world file and the seed, so that the federation server (which signs) and the token service (which
+//! verifies) agree without asking each other. The keys are of the public pool.
+
+use linarite_core::tenant::{DomainKind, Tenant};
+
+use super::running::WorldError;
+use crate::entropy::secret_of;
+use crate::keys::issue::self_signed;
+use crate::keys::pool::TestKey;
+use crate::keys::rsa_key::RsaKey;
+
+/// The audience that every assertion for this cloud is meant for.
+pub const CLOUD_AUDIENCE: &str = "urn:federation:MicrosoftOnline";
+
+/// The federation of one domain.
+#[derive(Clone, Debug)]
+pub struct Federation {
+    /// The domain, in lower case.
+    pub domain: String,
+    /// Host name of its federation server.
+    pub host: String,
+    /// What assertions name as their issuer.
+    pub issuer: String,
+    /// Signs assertions.
+    pub signer: RsaKey,
+    /// A key that the token service does not know: for assertions with a defect.
+    pub stranger: RsaKey,
+    /// The self-signed certificate of `signer` in DER, valid from 2000 to 2100.
+    pub certificate: Vec<u8>,
+}
+
+/// The federation of each federated domain of a tenant.
+pub(super) fn federations(tenant: &Tenant, seed: u64) -> Result<Vec<Federation>, WorldError> {
+    let federated = tenant.domains.iter().filter_map(|domain| match &domain.kind {
+        DomainKind::Federated { sts } => Some((domain.name.as_str(), sts.as_str())),
+        DomainKind::Managed => None,
+    });
+    federated.map(|(domain, host)| federation(domain, host, seed)).collect()
+}
+
+fn federation(domain: &str, host: &str, seed: u64) -> Result<Federation, WorldError> {
+    let [pick, ..] = secret_of(seed, "federation key", domain);
+    let key = |number: usize| {
+        TestKey::pick(number)
+            .load()
+            .map_err(|_| WorldError::Damaged("a test key cannot be read".to_owned()))
+    };
+    let signer = key(usize::from(pick))?;
+    let certificate = self_signed(&signer, &format!("ADFS Signing - {host}"))
+        .map_err(|_| WorldError::Damaged("a federation key cannot sign".to_owned()))?;
+    Ok(Federation {
+        domain: domain.to_owned(),
+        host: host.to_owned(),
+        issuer: format!("http://{host}/adfs/services/trust"),
+        signer,
+        stranger: key(usize::from(pick) + 1)?,
+        certificate,
+    })
+}
