@@ -34,6 +34,15 @@ pub(crate) enum ClientError {
 
 /// A client behind this proxy. Redirects are followed by hand.
 pub(crate) fn client(proxy: &str, ca_pem: &str) -> Result<Client, ClientError> {
+    Ok(builder(ca_pem)?.proxy(Proxy::all(proxy)?).build()?)
+}
+
+/// A client that goes straight to where it is sent, for what runs on this machine beside the world.
+pub(crate) fn direct(ca_pem: &str) -> Result<Client, ClientError> {
+    Ok(builder(ca_pem)?.build()?)
+}
+
+fn builder(ca_pem: &str) -> Result<reqwest::ClientBuilder, ClientError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -44,10 +53,8 @@ pub(crate) fn client(proxy: &str, ca_pem: &str) -> Result<Client, ClientError> {
     Ok(Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
-        .proxy(Proxy::all(proxy)?)
         .redirect(Policy::none())
-        .timeout(Duration::from_secs(30))
-        .build()?)
+        .timeout(Duration::from_secs(30)))
 }
 
 /// Sends the request of a step.

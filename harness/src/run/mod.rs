@@ -5,8 +5,10 @@
 
 mod act;
 mod attempts;
+mod background;
 mod captures;
 pub mod events;
+mod group;
 mod http;
 mod judge;
 pub mod needs;
@@ -15,6 +17,8 @@ pub(crate) mod process;
 mod seen;
 mod stage;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,29 +1,19 @@
 //! The `run` action: an external client in a process group of its own, with an environment that leads it into the world.
 //!
 //! Both streams are drained from the start. After a timeout the group gets a term signal, five seconds, and a kill;
-//! nothing of it survives the step. Left out: terminals, background processes, virtual client clocks.
+//! nothing of it survives the step. With `background` the group goes on beside the next steps, until it is stopped, waited
+//! for, or the instance ends. Left out: terminals.
 
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessGroup};
-use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::timeout;
-
+use super::background;
+use super::group::Group;
 use super::seen::Seen;
 use super::stage::Stage;
 use crate::scenario::Finding;
-use crate::scenario::model::RunAction;
+use crate::scenario::model::{RunAction, Signal};
 
-/// How long a group may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long pipes may stay open after the command has ended.
-const PIPES: Duration = Duration::from_millis(500);
-/// Bytes of each stream that are kept.
-const KEPT: usize = 8 << 20;
 /// How long a command may take unless the step says otherwise.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -33,10 +23,22 @@ pub(crate) const INHERITED: [&str; 6] =
 
 /// Runs the command of a step.
 pub(crate) async fn act(
-    stage: &Stage,
+    stage: &mut Stage,
     action: &RunAction,
     step_limit: Option<Duration>,
 ) -> Result<Seen, Box<Finding>> {
+    let limit = match &action.timeout {
+        Some(limit) => limit.resolve(stage)?.to_std(),
+        None => step_limit.unwrap_or(LIMIT),
+    };
+    if let Some(name) = &action.wait {
+        let name = name.resolve(stage)?;
+        return background::wait(stage, &name, &action.at, limit).await;
+    }
+    if let Some(name) = &action.stop {
+        let (name, signal) = (name.resolve(stage)?, action.signal.unwrap_or(Signal::Term));
+        return background::stop(stage, &name, &action.at, signal).await;
+    }
     let (program, arguments) = command_line(stage, action)?;
     let cwd = match &action.cwd {
         Some(cwd) => PathBuf::from(cwd.resolve(stage)?),
@@ -47,26 +49,25 @@ pub(crate) async fn act(
         environment.push((name.to_owned(), value.resolve(stage)?));
     }
     let stdin = action.stdin.as_ref().map(|text| text.resolve(stage)).transpose()?;
-    let limit = match &action.timeout {
-        Some(limit) => limit.resolve(stage)?.to_std(),
-        None => step_limit.unwrap_or(LIMIT),
-    };
-    let mut wrap = CommandWrap::with_new(&program, |command| {
-        command
-            .args(&arguments)
-            .current_dir(&cwd)
-            .env_clear()
-            .envs(environment)
-            .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-    });
-    wrap.wrap(ProcessGroup::leader()).wrap(KillOnDrop);
-    match wrap.spawn() {
-        Ok(child) => Ok(follow(child, stdin, limit).await),
+    let spawned = Group::spawn(
+        &program,
+        |command| {
+            command.args(&arguments).current_dir(&cwd).env_clear().envs(environment);
+        },
+        stdin,
+    );
+    let mut group = match spawned {
+        Ok(group) => group,
         Err(error) => {
             let title = format!("{program} cannot be run: {error}");
-            Ok(Seen { failed: Some(title), ..Seen::default() })
+            return Ok(Seen { failed: Some(title), ..Seen::default() });
+        }
+    };
+    match &action.background {
+        None => Ok(group.follow(limit).await),
+        Some(name) => {
+            let name = name.resolve(stage)?;
+            background::start(stage, &name, group, action, limit).await
         }
     }
 }
@@ -154,105 +155,4 @@ fn environment(stage: &Stage, action: &RunAction) -> Result<Vec<(String, String)
         put(&format!("LINARITE_VAR_{name}"), &text);
     }
     Ok(all)
-}
-
-/// What was printed so far: each stream and both in the order of their arrival.
-#[derive(Default)]
-struct Printed {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    both: Vec<u8>,
-}
-
-async fn drain(stream: Option<impl AsyncRead + Unpin>, printed: Arc<Mutex<Printed>>, error: bool) {
-    let Some(mut stream) = stream else { return };
-    let mut buffer = [0_u8; 8192];
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        let part = buffer.get(..length).unwrap_or_default();
-        let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Printed { stdout, stderr, both } = &mut *printed;
-        for kept in [if error { stderr } else { stdout }, both] {
-            let room = KEPT.saturating_sub(kept.len()).min(part.len());
-            kept.extend_from_slice(part.get(..room).unwrap_or_default());
-        }
-    }
-}
-
-async fn follow(mut child: Box<dyn ChildWrapper>, stdin: Option<String>, limit: Duration) -> Seen {
-    let printed = Arc::new(Mutex::new(Printed::default()));
-    let out = tokio::spawn(drain(child.stdout().take(), Arc::clone(&printed), false));
-    let err = tokio::spawn(drain(child.stderr().take(), Arc::clone(&printed), true));
-    if let (Some(text), Some(mut pipe)) = (stdin, child.stdin().take()) {
-        tokio::spawn(async move {
-            // A command that does not read all of it is not wrong.
-            let _written = pipe.write_all(text.as_bytes()).await;
-        });
-    }
-    let exit = match timeout(limit, child.wait()).await {
-        Ok(Ok(status)) => exit_of(status),
-        Ok(Err(error)) => Value::String(format!("an error of the system: {error}")),
-        Err(_) => {
-            end(&mut *child).await;
-            "timeout".into()
-        }
-    };
-    // A grandchild may hold the pipes; what it prints later belongs to nobody.
-    let abort = (out.abort_handle(), err.abort_handle());
-    let _closed = timeout(PIPES, async { (out.await, err.await) }).await;
-    abort.0.abort();
-    abort.1.abort();
-    let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes));
-    Seen::of_process(exit, text(&printed.stdout), text(&printed.stderr), text(&printed.both))
-}
-
-async fn end(child: &mut dyn ChildWrapper) {
-    #[cfg(unix)]
-    {
-        const TERM: i32 = 15;
-        if child.signal(TERM).is_ok() && timeout(GRACE, child.wait()).await.is_ok() {
-            return;
-        }
-    }
-    if child.start_kill().is_ok() {
-        let _ended = timeout(GRACE, child.wait()).await;
-    }
-}
-
-fn exit_of(status: ExitStatus) -> Value {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::ExitStatusExt as _;
-        if let Some(signal) = status.signal() {
-            return format!("signal:{signal}").into();
-        }
-    }
-    status.code().map_or(Value::Null, Value::from)
-}
-
-/// Text as expectations see it: lines end with LF, and colours are gone.
-fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\r' if rest.peek() == Some(&'\n') => {}
-            '\u{1b}' if rest.peek() == Some(&'[') => {
-                rest.next();
-                while rest.next().is_some_and(|c| !c.is_ascii_alphabetic()) {}
-            }
-            c => clean.push(c),
-        }
-    }
-    clean
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn colours_and_carriage_returns_are_taken_out() {
-        assert_eq!(clean("a\r\n\u{1b}[31mred\u{1b}[0m\n"), "a\nred\n");
-    }
 }

@@ -15,6 +15,7 @@ use linarite_server::world::World;
 use linarite_windows::{Machine, MachineSpec, Os, Wire};
 use serde_json::{Map, Value, json};
 
+use super::group::Group;
 use super::plan::{Instance, plain_scope};
 use crate::room::{SeededChance, WorldClock, wire};
 use crate::scenario::expr::{Scope, Value as ExprValue};
@@ -49,6 +50,8 @@ pub(crate) struct Stage {
     /// Number of the newest journal event when a step began, by the step's id.
     pub(crate) marks: BTreeMap<String, u64>,
     pub(crate) transcript: String,
+    /// Commands that go on beside the steps, by name. They end with the stage.
+    pub(crate) background: BTreeMap<String, Group>,
     redactor: Redactor,
     /// What the scenario itself wants hidden.
     hidden: Vec<Redactor>,
@@ -115,6 +118,7 @@ impl Stage {
             each: Vec::new(),
             marks: BTreeMap::new(),
             transcript: String::new(),
+            background: BTreeMap::new(),
             redactor,
             hidden: Vec::new(),
         };

@@ -19,7 +19,7 @@ const STEP: [&str; 9] =
 /// Keys within an action or a judgement.
 const WITHIN: [(&str, &[&str]); 5] = [
     ("http", &["from"]),
-    ("run", &["tty", "background", "ready_when", "wait", "stop", "signal"]),
+    ("run", &["tty"]),
     (
         "admin",
         &[

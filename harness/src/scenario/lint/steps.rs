@@ -53,7 +53,15 @@ pub(super) fn scenario(
             part.each_text(&mut |text, at| names.check(text, at, findings));
         }
     }
-    let mut walk = Walk { names, world, actions, project, ids: BTreeMap::new(), findings };
+    let mut walk = Walk {
+        names,
+        world,
+        actions,
+        project,
+        ids: BTreeMap::new(),
+        background: Vec::new(),
+        findings,
+    };
     let parts: Vec<&Node> = ["steps", "always"].iter().filter_map(|key| node.get(key)).collect();
     for steps in &parts {
         walk.announce(steps);
@@ -80,7 +88,15 @@ pub(super) fn action_file(
     for (name, at, _) in params(node) {
         names.add_var(name, at, findings);
     }
-    let mut walk = Walk { names, world, actions, project, ids: BTreeMap::new(), findings };
+    let mut walk = Walk {
+        names,
+        world,
+        actions,
+        project,
+        ids: BTreeMap::new(),
+        background: Vec::new(),
+        findings,
+    };
     if let Some(steps) = node.get("steps") {
         walk.announce(steps);
         // Who uses the file may name the machine.
@@ -118,6 +134,8 @@ struct Walk<'a, 'f> {
     project: &'a Project<'a>,
     /// Steps with an id.
     ids: BTreeMap<&'a str, Named<'a>>,
+    /// Names of commands in the background, so far.
+    background: Vec<&'a str>,
     findings: &'f mut Vec<Finding>,
 }
 
@@ -400,22 +418,46 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn run(&mut self, run: &Node) {
-        let argv = run.entries().iter().find(|(key, _)| key.text == "argv");
-        let sh = run.entries().iter().find(|(key, _)| key.text == "sh");
-        let other = ["wait", "stop"].iter().any(|key| run.get(key).is_some());
-        match (argv, sh) {
-            (Some(_), Some((second, _))) => {
-                self.push("scn::one-of", &second.at, "`run` takes `argv` or `sh`, not both");
-            }
-            (None, None) if !other && matches!(run.kind, Kind::Map(_)) => {
-                self.push("scn::missing-key", &run.at, "`run` needs `argv` or `sh`");
-            }
-            (Some((key, list)), None) if list.kind == Kind::List(Vec::new()) => {
-                self.push("scn::missing-key", &key.at, "`argv` names no command");
-            }
-            _ => {}
+    fn run(&mut self, run: &'a Node) {
+        if !matches!(run.kind, Kind::Map(_)) {
+            return;
         }
+        let key = |name: &str| run.entries().iter().find(|(key, _)| key.text == name);
+        let ways = ["argv", "sh", "wait", "stop"];
+        let mut found = ways.iter().filter_map(|way| key(way)).collect::<Vec<_>>();
+        found.sort_by_key(|(key, _)| (key.at.line, key.at.column));
+        if let [_, (second, _), ..] = found.as_slice() {
+            let title = "`run` takes one of `argv`, `sh`, `wait` and `stop`";
+            self.push("scn::one-of", &second.at, title);
+        }
+        if found.is_empty() {
+            self.push("scn::missing-key", &run.at, "`run` needs `argv`, `sh`, `wait` or `stop`");
+        }
+        if let Some((key, list)) = key("argv")
+            && list.kind == Kind::List(Vec::new())
+        {
+            self.push("scn::missing-key", &key.at, "`argv` names no command");
+        }
+        for (name, other) in [("ready_when", "background"), ("signal", "stop")] {
+            if let (Some((at, _)), None) = (key(name), key(other)) {
+                let title = format!("`{name}` says something only beside `{other}`");
+                self.push("scn::missing-key", &at.at, title);
+            }
+        }
+        if let Some(ready) = run.get("ready_when") {
+            let signs = ["port", "http", "stdout"];
+            self.exactly_one(ready, &signs, &signs, "a command is ready by exactly one sign");
+        }
+        for way in ["wait", "stop"] {
+            let Some((name, at)) = literal(run.get(way)) else { continue };
+            // Nothing is known of a name that is made up while the steps run.
+            if !self.background.iter().any(|known| *known == name || Template::is_needed(known)) {
+                let help = did_you_mean(name, self.background.iter().copied());
+                let title = format!("no step before this one runs `{name}` in the background");
+                self.push("scn::unknown-background", at, title).help = help;
+            }
+        }
+        self.background.extend(run.get("background").and_then(Node::text));
     }
 
     fn use_file(&mut self, named: &'a Node) {

@@ -186,16 +186,16 @@ record! {
         stdin: Option<Tpl<String>>,
         /// Whether it gets a terminal. Not emulated yet.
         tty: Option<Node>,
-        /// A name under which it goes on. Not emulated yet.
-        background: Option<Node>,
-        /// When a command in the background is ready. Not emulated yet.
-        ready_when: Option<Node>,
-        /// The command in the background to wait for. Not emulated yet.
-        wait: Option<Node>,
-        /// The command in the background to stop. Not emulated yet.
-        stop: Option<Node>,
-        /// The signal to stop it with. Not emulated yet.
-        signal: Option<Node>,
+        /// A name under which it goes on beside the next steps, at most until the scenario ends.
+        background: Option<Tpl<String>>,
+        /// When a command in the background is ready; the step takes so long.
+        ready_when: Option<ReadyWhen>,
+        /// The command in the background to wait for.
+        wait: Option<Tpl<String>>,
+        /// The command in the background to stop.
+        stop: Option<Tpl<String>>,
+        /// The signal to stop it with. Default TERM.
+        signal: Option<Signal>,
         /// Which time the command sees. Default real.
         client_clock: Option<ClientClock>,
         /// Whether it is told to trust the world's CA. Default true.
@@ -204,6 +204,47 @@ record! {
         use_proxy: Option<Tpl<bool>>,
         /// How much real time it may take.
         timeout: Option<Tpl<Dur>>,
+    }
+}
+
+record! {
+    /// When a command in the background is ready; exactly one of them.
+    pub struct ReadyWhen {
+        /// When something listens at this port of this machine.
+        port: Option<Tpl<u32>>,
+        /// When this URL is answered, without the proxy, with a status below 500.
+        http: Option<Tpl<String>>,
+        /// When this regular expression is found in what it prints.
+        stdout: Option<Tpl<String>>,
+    }
+}
+
+words! {
+    /// A signal that ends a command.
+    pub enum Signal {
+        /// As the terminal does with Ctrl-C.
+        Int = "INT",
+        /// As asked to end.
+        Term = "TERM",
+        /// As when the terminal goes.
+        Hup = "HUP",
+        /// As the terminal does to get a core.
+        Quit = "QUIT",
+        /// Without being asked.
+        Kill = "KILL",
+    }
+}
+
+impl Signal {
+    /// Its number, the same on all systems that have it.
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::Hup => 1,
+            Self::Int => 2,
+            Self::Quit => 3,
+            Self::Kill => 9,
+            Self::Term => 15,
+        }
     }
 }
 

@@ -162,10 +162,19 @@ fn each_lint_says_what_and_where() {
         (
             "  - run: { argv: [x], sh: y }\n  - run: {}\n  - http: { get: a, post: b }\n  - http: {}\n",
             &[
-                "6:23 one-of: `run` takes `argv` or `sh`, not both",
-                "7:10 missing-key: `run` needs `argv` or `sh`",
+                "6:23 one-of: `run` takes one of `argv`, `sh`, `wait` and `stop`",
+                "7:10 missing-key: `run` needs `argv`, `sh`, `wait` or `stop`",
                 "8:21 one-of: a request has exactly one method",
                 "9:11 missing-key: a request has exactly one method",
+            ],
+        ),
+        (
+            "  - run: { argv: [x], background: web, ready_when: {} }\n  - run: { stop: wep, signal: INT }\n  - run: { wait: web, signal: INT }\n  - run: { sh: y, ready_when: { port: 1 } }\n",
+            &[
+                "6:52 missing-key: a command is ready by exactly one sign",
+                "7:18 unknown-background: no step before this one runs `wep` in the background",
+                "8:23 missing-key: `signal` says something only beside `stop`",
+                "9:19 missing-key: `ready_when` says something only beside `background`",
             ],
         ),
         (

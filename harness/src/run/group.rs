@@ -1,0 +1,195 @@
+//! Process groups: a command with all that it starts, what they print, and their end.
+//!
+//! Both streams are drained from the start, up to a limit each. What is left of a group is killed when its value is
+//! dropped, whatever the reason. Left out: processes that make a group of their own on purpose.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop, ProcessGroup};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::seen::Seen;
+
+/// How long a group may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long pipes may stay open after the command has ended.
+const PIPES: Duration = Duration::from_millis(500);
+/// Bytes of each stream that are kept.
+const KEPT: usize = 8 << 20;
+
+/// The signal that ends a group when a step is over its time.
+pub(crate) const TERM: i32 = 15;
+
+/// A command and all in its process group.
+pub(crate) struct Group {
+    child: Box<dyn ChildWrapper>,
+    printed: Arc<Mutex<Printed>>,
+    drains: [JoinHandle<()>; 2],
+}
+
+/// What was printed so far: each stream and both in the order of their arrival.
+#[derive(Default)]
+struct Printed {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    both: Vec<u8>,
+}
+
+impl Group {
+    /// Starts a command in a group of its own.
+    pub(crate) fn spawn(
+        program: &str,
+        prepare: impl FnOnce(&mut Command),
+        stdin: Option<String>,
+    ) -> io::Result<Self> {
+        let mut wrap = CommandWrap::with_new(program, |command| {
+            prepare(command);
+            command
+                .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+        });
+        wrap.wrap(ProcessGroup::leader()).wrap(KillOnDrop);
+        let mut child = wrap.spawn()?;
+        let printed = Arc::new(Mutex::new(Printed::default()));
+        let drains = [
+            tokio::spawn(drain(child.stdout().take(), Arc::clone(&printed), false)),
+            tokio::spawn(drain(child.stderr().take(), Arc::clone(&printed), true)),
+        ];
+        if let (Some(text), Some(mut pipe)) = (stdin, child.stdin().take()) {
+            tokio::spawn(async move {
+                // A command that does not read all of it is not wrong.
+                let _written = pipe.write_all(text.as_bytes()).await;
+            });
+        }
+        Ok(Self { child, printed, drains })
+    }
+
+    /// Waits for the command's end, at most so long; then the group is ended.
+    pub(crate) async fn follow(&mut self, limit: Duration) -> Seen {
+        let exit = match timeout(limit, self.child.wait()).await {
+            Ok(Ok(status)) => exit_of(status),
+            Ok(Err(error)) => Value::String(format!("an error of the system: {error}")),
+            Err(_) => {
+                self.end(TERM).await;
+                "timeout".into()
+            }
+        };
+        self.close_pipes().await;
+        self.seen(exit)
+    }
+
+    /// How the command has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<Value> {
+        self.child.try_wait().ok().flatten().map(exit_of)
+    }
+
+    /// Ends the group: this signal, time to obey, and a kill. Gives how the command ended.
+    pub(crate) async fn stop(&mut self, signal: i32) -> Seen {
+        self.end(signal).await;
+        let exit = self.ended().unwrap_or_else(|| "signal:9".into());
+        self.close_pipes().await;
+        self.seen(exit)
+    }
+
+    /// What was printed so far on standard output.
+    pub(crate) fn stdout(&self) -> String {
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        clean(&String::from_utf8_lossy(&printed.stdout))
+    }
+
+    /// What is seen of the group so far.
+    pub(crate) fn seen(&self, exit: Value) -> Seen {
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes));
+        Seen::of_process(exit, text(&printed.stdout), text(&printed.stderr), text(&printed.both))
+    }
+
+    /// A grandchild may hold the pipes; what it prints later belongs to nobody.
+    async fn close_pipes(&mut self) {
+        let [out, err] = &mut self.drains;
+        let _closed = timeout(PIPES, async {
+            // Whether a reader ended well is of no interest: what it read is kept.
+            let _both = (out.await, err.await);
+        })
+        .await;
+        self.drains.iter().for_each(JoinHandle::abort);
+    }
+
+    async fn end(&mut self, signal: i32) {
+        #[cfg(unix)]
+        if self.child.signal(signal).is_ok() && timeout(GRACE, self.child.wait()).await.is_ok() {
+            return;
+        }
+        if self.child.start_kill().is_ok() {
+            let _ended = timeout(GRACE, self.child.wait()).await;
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // An error says that nothing of the group is left.
+        let _gone = self.child.start_kill();
+        self.drains.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn drain(stream: Option<impl AsyncRead + Unpin>, printed: Arc<Mutex<Printed>>, error: bool) {
+    let Some(mut stream) = stream else { return };
+    let mut buffer = [0_u8; 8192];
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        let part = buffer.get(..length).unwrap_or_default();
+        let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Printed { stdout, stderr, both } = &mut *printed;
+        for kept in [if error { stderr } else { stdout }, both] {
+            let room = KEPT.saturating_sub(kept.len()).min(part.len());
+            kept.extend_from_slice(part.get(..room).unwrap_or_default());
+        }
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Value {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt as _;
+        if let Some(signal) = status.signal() {
+            return format!("signal:{signal}").into();
+        }
+    }
+    status.code().map_or(Value::Null, Value::from)
+}
+
+/// Text as expectations see it: lines end with LF, and colours are gone.
+fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\r' if rest.peek() == Some(&'\n') => {}
+            '\u{1b}' if rest.peek() == Some(&'[') => {
+                rest.next();
+                while rest.next().is_some_and(|c| !c.is_ascii_alphabetic()) {}
+            }
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_and_carriage_returns_are_taken_out() {
+        assert_eq!(clean("a\r\n\u{1b}[31mred\u{1b}[0m\n"), "a\nred\n");
+    }
+}
