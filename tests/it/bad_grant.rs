@@ -151,16 +151,16 @@ async fn a_tenant_segment_leads_nowhere_else() {
 }
 
 /// A request for a primary refresh token that can be signed again and again.
-struct PrtRequest {
+pub(crate) struct PrtRequest {
     header: Value,
     payload: Value,
     key: Vec<u8>,
-    sent: String,
+    pub(crate) sent: String,
 }
 
 impl PrtRequest {
     /// The one that a machine sent when it was joined.
-    fn of(town: &Town, machine: &Machine) -> Self {
+    pub(crate) fn of(town: &Town, machine: &Machine) -> Self {
         let sent = town.sent("POST", "/oauth2/token", "request=");
         let sent = fields(&sent.body)["request"].clone();
         Self { header: part(&sent, 0), payload: part(&sent, 1), key: held(machine).key, sent }
@@ -172,12 +172,12 @@ impl PrtRequest {
         payload
     }
 
-    fn nonce(&self, nonce: &str) -> String {
+    pub(crate) fn nonce(&self, nonce: &str) -> String {
         sign(&self.header, &self.with("request_nonce", nonce), &self.key)
     }
 }
 
-async fn signed(town: &Town, request: &str) -> Answer {
+pub(crate) async fn signed(town: &Town, request: &str) -> Answer {
     let fields = [
         ("windows_api_version", "2.2"),
         ("grant_type", JWT_BEARER),
@@ -399,7 +399,7 @@ async fn authorize(town: &Town, changes: &[(&str, &str)]) -> Answer {
 }
 
 /// Signs in by the form and returns the code.
-async fn code(town: &Town) -> String {
+pub(crate) async fn code(town: &Town) -> String {
     let page = authorize(town, &[]).await;
     assert_eq!(page.status, 200, "{page:?}");
     let ctx = page.text.split("name=\"ctx\" value=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -416,7 +416,7 @@ async fn code(town: &Town) -> String {
     fields(query)["code"].clone()
 }
 
-async fn redeem(town: &Town, code: &str, changes: &[(&str, &str)]) -> Answer {
+pub(crate) async fn redeem(town: &Town, code: &str, changes: &[(&str, &str)]) -> Answer {
     let mut asked = vec![
         ("grant_type", "authorization_code"),
         ("client_id", LINE_APP),

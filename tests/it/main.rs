@@ -17,5 +17,7 @@ mod model_directory;
 mod model_wire;
 mod noise;
 mod revocation;
+mod state;
 mod story;
 mod support;
+mod verify;
