@@ -93,6 +93,10 @@ refusals! {
         HelloKeyUnknown = "hello-key-unknown",
         /// The Windows Hello assertion's signature does not fit the key.
         HelloSignatureInvalid = "hello-signature-invalid",
+        /// The Windows Hello assertion is of another time.
+        HelloOutdated = "hello-assertion-outdated",
+        /// The grant is bound to a device, and not to the one that shows its certificate.
+        OtherDevice = "grant-of-another-device",
     }
 }
 

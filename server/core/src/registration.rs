@@ -137,6 +137,24 @@ pub fn stamp_fits(
     }
 }
 
+/// Whether a span of time that a client stamped holds world time or real time.
+pub fn span_fits(
+    from: Instant,
+    until: Instant,
+    world: Instant,
+    real: Instant,
+    tolerance: Span,
+) -> Option<FittingClock> {
+    let holds = |moment: Instant| from - tolerance <= moment && moment < until + tolerance;
+    if holds(world) {
+        Some(FittingClock::World)
+    } else if holds(real) {
+        Some(FittingClock::Real)
+    } else {
+        None
+    }
+}
+
 /// Whether a computer may complete the registration of its synchronised record.
 pub fn may_complete_hybrid(
     record: Option<&Device>,

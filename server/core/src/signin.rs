@@ -44,9 +44,20 @@ pub enum UserProof<'a> {
     Grant {
         /// [`User::epoch`] when the grant was made.
         epoch: u32,
+        /// The device that the grant is bound to, when another proof of a device stands beside it.
+        bound: Option<BoundGrant<'a>>,
     },
     /// By a key registered for the user, whose signature was found right.
     Key,
+}
+
+/// The device that a grant is bound to, as the directory finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct BoundGrant<'a> {
+    /// What is known of it.
+    pub device: Option<&'a KnownDevice>,
+    /// [`Standing::epoch`](crate::revocation::Standing::epoch) when the grant was made.
+    pub epoch: u32,
 }
 
 /// How a device proves which one it is.
@@ -86,7 +97,14 @@ pub fn session(
     }
     match user_proof {
         UserProof::Password { upn, password } => with_password(tenant, upn, user, password)?,
-        UserProof::Grant { epoch } => {
+        UserProof::Grant { epoch, bound } => {
+            if let Some(bound) = bound {
+                let of_grant = bound.device.ok_or(DeviceRefusal::Unknown)?;
+                of_grant.standing().honours(bound.epoch, now)?;
+                if device.is_some_and(|shown| shown.device_id() != of_grant.device_id()) {
+                    return Err(GrantRefusal::OtherDevice.into());
+                }
+            }
             let user = usable(user)?;
             if epoch != user.epoch {
                 return Err(GrantRefusal::UserRevoked.into());
@@ -183,7 +201,7 @@ mod tests {
     }
 
     fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), SessionRefusal> {
-        let proof = UserProof::Grant { epoch };
+        let proof = UserProof::Grant { epoch, bound: None };
         session(&tenant(), user, proof, None, DeviceProof::None, Instant::from_seconds(0))
     }
 

@@ -8,7 +8,7 @@ use linarite_core::device::{DeviceKey, KnownDevice};
 use linarite_core::ids::{DeviceId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal};
-use linarite_core::signin::{DeviceProof, UserProof, session};
+use linarite_core::signin::{BoundGrant, DeviceProof, UserProof, session};
 use linarite_core::tenant::Tenant;
 use linarite_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -43,6 +43,8 @@ pub enum UserEvidence {
         user: UserId,
         /// Its number.
         epoch: u32,
+        /// The device that it is bound to and its number there, when the device shows something else beside it.
+        bound: Option<(DeviceId, u32)>,
     },
     /// A registered key whose signature was found right.
     Key {
@@ -74,8 +76,8 @@ pub struct SignIn {
     pub user: UserEvidence,
     /// What the device shows.
     pub device: DeviceEvidence,
-    /// What is used up by it: a nonce, a code.
-    pub once: Option<OnceMark>,
+    /// What is used up by it: nonces, a code.
+    pub once: Vec<OnceMark>,
     /// Now.
     pub now: Instant,
 }
@@ -130,9 +132,20 @@ fn decide(
             rows::user_by_id(c, *user)?
         }
     };
+    let bound = match &sign_in.user {
+        UserEvidence::Grant { bound: Some((device, epoch)), .. } => Some((known(c, *device)?, *epoch)),
+        UserEvidence::Grant { bound: None, .. }
+        | UserEvidence::Password { .. }
+        | UserEvidence::Key { .. } => None,
+    };
     let user_proof = match &sign_in.user {
         UserEvidence::Password { upn, password } => UserProof::Password { upn, password },
-        UserEvidence::Grant { epoch, .. } => UserProof::Grant { epoch: *epoch },
+        UserEvidence::Grant { epoch, .. } => UserProof::Grant {
+            epoch: *epoch,
+            bound: bound
+                .as_ref()
+                .map(|(device, epoch)| BoundGrant { device: device.as_ref(), epoch: *epoch }),
+        },
         UserEvidence::Key { .. } => UserProof::Key,
     };
     let device_proof = match &sign_in.device {
@@ -168,7 +181,7 @@ impl Directory {
         tenant: &std::sync::Arc<Tenant>,
         sign_in: SignIn,
     ) -> Result<Result<Session, SessionRefusal>, DirectoryError> {
-        if sign_in.once.is_none() {
+        if sign_in.once.is_empty() {
             let decided = self.store.point(|c| decide(c, tenant, &sign_in))?;
             let due = decided.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
             if due.is_none() {
@@ -178,9 +191,11 @@ impl Directory {
         let tenant = std::sync::Arc::clone(tenant);
         self.store
             .write(move |c| {
-                if let Some(mark) = sign_in.once
-                    && !mark_used(c, mark, sign_in.now)?
-                {
+                let mut unused = true;
+                for mark in &sign_in.once {
+                    unused &= mark_used(c, *mark, sign_in.now)?;
+                }
+                if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
                     return Ok(Err(mark.used.into()));
                 }
                 let decided = decide(c, &tenant, &sign_in)?;

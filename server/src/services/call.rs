@@ -19,6 +19,9 @@ use crate::entropy::Stream;
 use crate::journal::Kind;
 use crate::world::World;
 
+/// Characters of a text that are noted.
+const NOTE: usize = 256;
+
 /// A request with all that belongs to it; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Call(Arc<Inner>);
@@ -132,9 +135,17 @@ impl Call {
     }
 
     /// Adds a particular to this exchange's event in the journal. Never a password, a token or a key.
+    ///
+    /// Long texts are cut: what a client sends must not fill the journal.
     pub fn note(&self, key: &str, value: impl Into<Value>) {
+        let mut value = value.into();
+        if let Value::String(text) = &mut value
+            && let Some((end, _)) = text.char_indices().nth(NOTE)
+        {
+            text.truncate(end);
+        }
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.insert(key.to_owned(), value.into());
+        facts.insert(key.to_owned(), value);
     }
 
     /// Notes the device that the exchange is about.

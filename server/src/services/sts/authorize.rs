@@ -116,7 +116,8 @@ fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
 
 async fn begin(call: &Call) -> Result<Reply, Failed> {
     let (asked, parameters) = asked(call)?;
-    if let Some(credential) = credential(call)
+    let by_hand = ["login", "select_account"].map(Some).contains(&parameters.get("prompt"));
+    if let Some(credential) = credential(call).filter(|_| !by_hand)
         && let Some(reply) = single_sign_on(call, &asked, &credential).await?
     {
         return Ok(reply);
@@ -163,7 +164,7 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
         upn: upn.clone(),
         password: parameters.get("passwd").unwrap_or_default().to_owned(),
     };
-    let sign_in = SignIn { user, device: DeviceEvidence::None, once: None, now: call.now() };
+    let sign_in = SignIn { user, device: DeviceEvidence::None, once: Vec::new(), now: call.now() };
     match enter(call, sign_in).await {
         Ok(session) => {
             let holder = holder(call, &session, &interaction.asked, &["pwd"])?;
@@ -261,7 +262,7 @@ async fn single_sign_on(
     let sign_in = SignIn {
         user: prt.holder.user()?,
         device: prt.holder.device()?,
-        once: Some(mark),
+        once: vec![mark],
         now: call.now(),
     };
     let session = match enter(call, sign_in).await {

@@ -49,6 +49,7 @@ pub(super) async fn openid(call: Call) -> Reply {
             "request_uri_parameter_supported": false,
             "authorization_endpoint": base(&format!("/oauth2{version}/authorize")),
             "device_authorization_endpoint": base(&format!("/oauth2{version}/devicecode")),
+            "end_session_endpoint": base(&format!("/oauth2{version}/logout")),
             "http_logout_supported": false,
             "frontchannel_logout_supported": false,
             "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "nonce", "preferred_username", "name", "tid", "ver", "upn", "oid"],

@@ -52,7 +52,17 @@ impl Holder {
     /// What the user shows with the grant.
     pub(super) fn user(&self) -> Result<UserEvidence, GrantRefusal> {
         let user = self.user.parse().map_err(|_| GrantRefusal::Unreadable)?;
-        Ok(UserEvidence::Grant { user, epoch: self.epoch })
+        Ok(UserEvidence::Grant { user, epoch: self.epoch, bound: None })
+    }
+
+    /// What the user shows with the grant where the device shows its certificate: the grant's own device counts too.
+    pub(super) fn user_and_device(&self) -> Result<UserEvidence, GrantRefusal> {
+        let user = self.user.parse().map_err(|_| GrantRefusal::Unreadable)?;
+        let bound = match self.device()? {
+            DeviceEvidence::Grant { device, epoch } => Some((device, epoch)),
+            DeviceEvidence::None | DeviceEvidence::Certificate(_) => None,
+        };
+        Ok(UserEvidence::Grant { user, epoch: self.epoch, bound })
     }
 
     /// What the device shows with the grant.

@@ -40,6 +40,8 @@ pub fn router() -> Router {
         .route("/{tenant}/oauth2/v2.0/token", post(token::token))
         .route("/{tenant}/oauth2/authorize", get(authorize::start))
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::start))
+        .route("/{tenant}/oauth2/logout", get(async || page(StatusCode::OK, pages::signed_out())))
+        .route("/{tenant}/oauth2/v2.0/logout", get(async || page(StatusCode::OK, pages::signed_out())))
         .route("/{tenant}/login", post(authorize::submit))
         .fallback(not_emulated)
         .method_not_allowed_fallback(not_emulated)

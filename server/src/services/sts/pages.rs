@@ -70,6 +70,18 @@ pub(super) fn front() -> String {
     template.render().unwrap_or_default()
 }
 
+/// What a sign-out says. There are no session cookies to take back.
+pub(super) fn signed_out() -> String {
+    let template = Message {
+        style: STYLE,
+        title: "You signed out of your account",
+        text: "It's a good idea to close all browser windows.",
+        details: None,
+        config: config(&json!({ "pgid": "SignedOut" })),
+    };
+    template.render().unwrap_or_default()
+}
+
 /// The sign-in form.
 pub(super) fn sign_in(
     call: &Call,

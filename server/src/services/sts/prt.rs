@@ -6,22 +6,25 @@
 //! Left out: device-only tokens, user certificates, SAML, protocol 4.0.
 
 use linarite_core::device::DeviceKey;
+use linarite_core::instant::Instant;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
+use linarite_core::registration::{FittingClock, span_fits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::claims;
-use super::grants::{Prt, RefreshToken, check_nonce, in_time, open, seal};
+use super::grants::{Holder, Prt, RefreshToken, check_nonce, in_time, open, seal};
 use super::issue::Issue;
 use super::refuse::Refused;
 use super::request::{Parameters, known_client, wanted};
 use super::token::{Answer, JWT_BEARER, enter, may_redeem, note_holder};
-use crate::directory::{DeviceEvidence, Session, SignIn, UserEvidence};
+use crate::clock::Clock;
+use crate::directory::{DeviceEvidence, OnceMark, Session, SignIn, UserEvidence, UserKey};
 use crate::entropy::Stream;
 use crate::keys::certificate::PeerCertificate;
 use crate::keys::encoding::from_either;
 use crate::keys::hello::verify_assertion;
-use crate::keys::jose::Jws;
+use crate::keys::jose::{Jws, deserialize_seconds};
 use crate::keys::jwe;
 use crate::keys::kdf::KdfVersion;
 use crate::keys::transport::TransportKey;
@@ -81,7 +84,8 @@ async fn request_prt(
     }
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
     let mark = check_nonce(call, payload.request_nonce.as_deref())?;
-    let (user, amr) = user_evidence(call, payload)?;
+    let Shows { user, amr, auth_time, once } = user_evidence(call, payload)?;
+    let once = std::iter::once(mark).chain(once).collect();
     let shown = DeviceKey {
         thumbprint: certificate.thumbprint,
         alt_security_id: certificate.alt_security_id(),
@@ -89,7 +93,7 @@ async fn request_prt(
     let sign_in = SignIn {
         user,
         device: DeviceEvidence::Certificate(shown),
-        once: Some(mark),
+        once,
         now: call.now(),
     };
     let typed = payload.username.clone().unwrap_or_default();
@@ -98,14 +102,13 @@ async fn request_prt(
     let session_key: [u8; 32] = call.world.entropy.draw(Stream::SessionKey);
     let wrapped =
         key.wrap(&session_key).map_err(|_| Refused::from(GrantRefusal::SessionKeyInvalid))?;
-    let amr: Vec<String> = amr.iter().map(|&word| word.to_owned()).collect();
     let asked = wanted(call, None, payload.scope.as_deref().unwrap_or("openid aza"))?;
     let issue = Issue {
         session: &session,
         client,
         wanted: &asked,
         amr: &amr,
-        auth_time: call.now().seconds(),
+        auth_time,
         nonce: None,
         v2: false,
         client_info,
@@ -134,16 +137,25 @@ async fn request_prt(
 }
 
 /// What the user shows inside a signed request, and how that counts as a way to sign in.
-fn user_evidence(
-    call: &Call,
-    payload: &Request,
-) -> Result<(UserEvidence, &'static [&'static str]), Refused> {
+struct Shows {
+    user: UserEvidence,
+    amr: Vec<String>,
+    /// When the user proved it, in seconds.
+    auth_time: i64,
+    /// What is used up by it, beside the request's own nonce.
+    once: Option<OnceMark>,
+}
+
+fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
+    let words = |amr: &[&str]| amr.iter().map(|&word| word.to_owned()).collect();
+    let auth_time = call.now().seconds();
     match payload.grant_type.as_deref() {
         Some("password") => {
             let upn = payload.username.clone().ok_or_else(|| Refused::missing("username"))?;
             call.note("user", upn.as_str());
             let password = payload.password.clone().unwrap_or_default();
-            Ok((UserEvidence::Password { upn, password }, &["pwd"]))
+            let user = UserEvidence::Password { upn, password };
+            Ok(Shows { user, amr: words(&["pwd"]), auth_time, once: None })
         }
         Some("refresh_token") => {
             let text = payload.refresh_token.as_deref();
@@ -152,9 +164,14 @@ fn user_evidence(
             in_time(call, token.until)?;
             let id = payload.client_id.as_deref().unwrap_or_default();
             may_redeem(call, known_client(call, id)?, &token)?;
-            Ok((token.holder.user()?, &["pwd"]))
+            let user = token.holder.user_and_device()?;
+            let Holder { amr, auth_time, .. } = token.holder;
+            Ok(Shows { user, amr, auth_time, once: None })
         }
-        Some(JWT_BEARER) => hello(call, payload).map(|user| (user, &["rsa", "ngcmfa", "mfa"][..])),
+        Some(JWT_BEARER) => {
+            let (user, mark) = hello(call, payload)?;
+            Ok(Shows { user, amr: words(&["rsa", "ngcmfa", "mfa"]), auth_time, once: Some(mark) })
+        }
         Some("device_token") => Err(Refused::wire("device-token-not-emulated")),
         Some(other) => {
             let shown: String = other.chars().take(100).collect();
@@ -164,29 +181,46 @@ fn user_evidence(
     }
 }
 
-/// A Windows Hello assertion, signed with a key that was registered for the user.
-fn hello(call: &Call, payload: &Request) -> Result<UserEvidence, Refused> {
+/// A Windows Hello assertion, signed with a key that was registered for the user. Its times are the client's and fit the
+/// world's or the real ones; its nonce is used up like the request's own.
+fn hello(call: &Call, payload: &Request) -> Result<(UserEvidence, OnceMark), Refused> {
     #[derive(Deserialize)]
     struct Assertion {
         iss: Option<String>,
         request_nonce: Option<String>,
+        #[serde(default, deserialize_with = "deserialize_seconds")]
+        iat: Option<i64>,
+        #[serde(default, deserialize_with = "deserialize_seconds")]
+        exp: Option<i64>,
     }
     let text = payload.assertion.as_deref().ok_or_else(|| Refused::missing("assertion"))?;
     let jws = Jws::parse(text).map_err(|_| GrantRefusal::HelloSignatureInvalid)?;
     let kid = jws.header().kid.as_deref().and_then(from_either);
     let id: [u8; 32] =
         kid.and_then(|kid| kid.try_into().ok()).ok_or(GrantRefusal::HelloKeyUnknown)?;
-    let found = call.world.directory.hello_key(id).ok().flatten();
+    let directory = &call.world.directory;
+    let found = directory.hello_key(id).ok().flatten();
     let (user, blob) = found.ok_or(GrantRefusal::HelloKeyUnknown)?;
     let key = TransportKey::from_blob(&blob).map_err(|_| GrantRefusal::HelloKeyUnknown)?;
     verify_assertion(&jws, &key).map_err(|_| GrantRefusal::HelloSignatureInvalid)?;
     let said: Assertion = jws.payload_json().map_err(|_| GrantRefusal::HelloSignatureInvalid)?;
-    // The nonce of the assertion is used up with the request's own; that it is one of ours is what counts.
-    check_nonce(call, said.request_nonce.as_deref())?;
-    if let Some(upn) = &said.iss {
-        call.note("user", upn.as_str());
+    let owner = directory.user(&UserKey::Id(user)).ok().flatten();
+    let own = owner.zip(said.iss).is_some_and(|(owner, iss)| owner.upn.eq_ignore_ascii_case(&iss));
+    if !own {
+        return Err(GrantRefusal::HelloKeyUnknown.into());
     }
-    Ok(UserEvidence::Key { user })
+    let moment = |seconds: Option<i64>| seconds.map(Instant::from_seconds);
+    let tolerance = call.world.tenant.settings.client_clock_tolerance;
+    let (Some(from), Some(until)) = (moment(said.iat), moment(said.exp)) else {
+        return Err(GrantRefusal::HelloOutdated.into());
+    };
+    match span_fits(from, until, call.now(), Clock::real(), tolerance) {
+        Some(FittingClock::World) => call.note("stamped_by", "world time"),
+        Some(FittingClock::Real) => call.note("stamped_by", "real time"),
+        None => return Err(GrantRefusal::HelloOutdated.into()),
+    }
+    let mark = check_nonce(call, said.request_nonce.as_deref())?;
+    Ok((UserEvidence::Key { user }, mark))
 }
 
 fn transport_key(session: &Session) -> Result<TransportKey, Refused> {
@@ -237,7 +271,7 @@ async fn use_prt(
     let sign_in = SignIn {
         user: prt.holder.user()?,
         device: prt.holder.device()?,
-        once: Some(mark),
+        once: vec![mark],
         now: call.now(),
     };
     let session = enter(call, sign_in).await?;
@@ -255,7 +289,9 @@ async fn use_prt(
         call.note("operation", "prt.renew");
         let lifetime = call.world.tenant.settings.prt_lifetime.seconds();
         issue.note(call, None);
+        let id_token = claims::id_token(call, &session, client, None, &prt.holder.amr, false);
         json!({
+            "id_token": call.world.keys.tokens.sign_jwt(&id_token).map_err(|_| Refused::from(GrantRefusal::Unreadable))?,
             "token_type": "Bearer",
             "expires_in": lifetime.to_string(),
             "ext_expires_in": "0",
@@ -268,7 +304,14 @@ async fn use_prt(
         issue.answer(call)?
     };
     let context: [u8; 24] = call.world.entropy.draw(Stream::Reply);
-    let iv: [u8; 12] = call.world.entropy.draw(Stream::Reply);
-    jwe::encrypt(&key, &context, iv, answer.to_string().as_bytes())
-        .map_err(|_| GrantRefusal::SessionKeyInvalid.into())
+    let plain = answer.to_string();
+    // The client that derives keys the first way reads answers in CBC only; the others read both.
+    let sealed = if jws.header().kdf_version() == Ok(KdfVersion::V1) {
+        let iv: [u8; 16] = call.world.entropy.draw(Stream::Reply);
+        jwe::encrypt_cbc(&key, &context, iv, plain.as_bytes())
+    } else {
+        let iv: [u8; 12] = call.world.entropy.draw(Stream::Reply);
+        jwe::encrypt(&key, &context, iv, plain.as_bytes())
+    };
+    sealed.map_err(|_| GrantRefusal::SessionKeyInvalid.into())
 }

@@ -13,6 +13,9 @@ use crate::services::call::Call;
 use crate::services::reply::{Reply, empty, private_json};
 use crate::services::tables::fill;
 
+/// Characters of a client's own words that an answer repeats.
+const LONGEST: usize = 256;
+
 /// A refusal with what fills its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
@@ -54,7 +57,11 @@ impl Refused {
 
     /// Fills `{name}` of the text.
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.values.push((name, value.into()));
+        let mut value = value.into();
+        if let Some((end, _)) = value.char_indices().nth(LONGEST) {
+            value.truncate(end);
+        }
+        self.values.push((name, value));
         self
     }
 
@@ -69,7 +76,10 @@ impl Refused {
         let now = format(call.now(), "%Y-%m-%d %H:%M:%SZ");
         let mut values: Vec<(&str, &str)> =
             self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        values.extend([("tenant", call.world.tenant.name.as_str()), ("now", now.as_str())]);
+        let facts = call.facts();
+        let user = facts.get("user").and_then(Value::as_str).unwrap_or("of this grant");
+        let tenant = call.world.tenant.name.as_str();
+        values.extend([("tenant", tenant), ("now", now.as_str()), ("user", user), ("name", "")]);
         let text = fill(&row.text, &values);
         let description = format!(
             "AADSTS{}: {text}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {now}",

@@ -71,6 +71,9 @@ async fn answer(call: &Call) -> Result<Answer, Refused> {
             None => Err(Refused::missing("request")),
         },
         other if LATER.contains(&other) => {
+            if other == "client_credentials" {
+                client(call, &form)?;
+            }
             Err(Refused::wire("grant-type-not-emulated").with("name", other))
         }
         other => {
@@ -118,7 +121,7 @@ async fn password(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Ref
         upn: upn.to_owned(),
         password: form.get("password").unwrap_or_default().to_owned(),
     };
-    let sign_in = SignIn { user, device: DeviceEvidence::None, once: None, now: call.now() };
+    let sign_in = SignIn { user, device: DeviceEvidence::None, once: Vec::new(), now: call.now() };
     let session = enter(call, sign_in).await.map_err(|r| r.with("user", upn))?;
     Issue {
         session: &session,
@@ -188,7 +191,7 @@ async fn redeem(
     let sign_in = SignIn {
         user: token.holder.user()?,
         device: token.holder.device()?,
-        once: None,
+        once: Vec::new(),
         now: call.now(),
     };
     enter(call, sign_in).await
@@ -223,7 +226,7 @@ async fn code(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused
     let sign_in = SignIn {
         user: code.holder.user()?,
         device: code.holder.device()?,
-        once: Some(code.mark()?),
+        once: vec![code.mark()?],
         now: call.now(),
     };
     let session = enter(call, sign_in).await?;
