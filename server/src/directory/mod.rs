@@ -46,6 +46,11 @@ pub enum DirectoryError {
         /// Why.
         cause: String,
     },
+    /// An operation of this program panicked.
+    #[error(
+        "an operation of the directory broke off ({0}) and nothing of it was kept; this is a mistake in linarite, please report it"
+    )]
+    Panicked(String),
     /// The writer has stopped.
     #[error("the directory is closed")]
     Closed,

@@ -2,8 +2,10 @@
 //!
 //! The writer commits what is waiting together, with a savepoint for every job, and answers only after the commit.
 //! `synchronous = NORMAL`: a killed process loses nothing that was answered; a machine without power may.
+//! A job that panics is rolled back and answered like one that failed, and no transaction is left open for the next.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -23,7 +25,8 @@ const SCAN_READERS: usize = 2;
 
 /// What a job leaves: whether to keep what it wrote, and how to answer once the commit is through or has failed.
 type After = Box<dyn FnOnce(Result<(), DirectoryError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> (bool, After) + Send>;
+/// A job without a connection is one whose transaction could not begin: it leaves only its answer.
+type Job = Box<dyn FnOnce(Option<&Connection>) -> (bool, After) + Send>;
 
 /// The database of a directory.
 pub(super) enum Store {
@@ -95,15 +98,15 @@ impl Store {
         match self {
             Self::Memory(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                connection.execute_batch("BEGIN IMMEDIATE")?;
-                let done = work(&connection);
-                connection.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-                done
+                in_transaction(&connection, || guarded(work, &connection))
             }
             Self::Folder(folder) => {
                 let (answer, answered) = oneshot::channel();
                 let job: Job = Box::new(move |connection| {
-                    let done = work(connection);
+                    let done = match connection {
+                        Some(connection) => guarded(work, connection),
+                        None => Err(DirectoryError::Closed),
+                    };
                     let keep = done.is_ok();
                     let after: After = Box::new(move |committed| {
                         // Nobody may be waiting any more; the work stands all the same.
@@ -125,16 +128,16 @@ impl Store {
     ) -> Result<T, DirectoryError> {
         match self {
             Self::Memory(connection) => {
-                work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+                guarded(work, &connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
             Self::Folder(folder) => {
                 let free = folder.points.iter().find_map(|reader| reader.try_lock().ok());
                 if let Some(connection) = free {
-                    return work(&connection);
+                    return guarded(work, &connection);
                 }
                 let turn = folder.next.fetch_add(1, Ordering::Relaxed) % POINT_READERS;
                 let reader = folder.points.get(turn).ok_or(DirectoryError::Closed)?;
-                work(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+                guarded(work, &reader.lock().unwrap_or_else(PoisonError::into_inner))
             }
         }
     }
@@ -147,14 +150,14 @@ impl Store {
     {
         match self {
             Self::Memory(connection) => {
-                work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+                guarded(work, &connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
             Self::Folder(folder) => {
                 let scans = Arc::clone(&folder.scans);
                 let turn = folder.next.fetch_add(1, Ordering::Relaxed) % SCAN_READERS;
                 tokio::task::spawn_blocking(move || {
                     let reader = scans.get(turn).ok_or(DirectoryError::Closed)?;
-                    work(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+                    guarded(work, &reader.lock().unwrap_or_else(PoisonError::into_inner))
                 })
                 .await
                 .map_err(|_| DirectoryError::Closed)?
@@ -208,26 +211,156 @@ fn write_until_closed(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
     }
 }
 
+/// Runs what waits in one transaction. When that fails, nothing of it stays, whatever each job said of itself.
 fn commit_batch(
     connection: &Connection,
     first: Job,
     jobs: &mpsc::Receiver<Job>,
     answers: &mut Vec<After>,
-) -> Result<(), rusqlite::Error> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
+) -> Result<(), DirectoryError> {
     let mut next = Some(first);
-    while let Some(job) = next.take() {
-        connection.execute_batch("SAVEPOINT job")?;
-        let (keep, after) = job(connection);
-        connection.execute_batch(if keep {
-            "RELEASE job"
-        } else {
-            "ROLLBACK TO job; RELEASE job"
-        })?;
-        answers.push(after);
-        if answers.len() < BATCH {
-            next = jobs.try_recv().ok();
+    let done = in_transaction(connection, || {
+        while let Some(job) = next.take() {
+            if let Err(error) = say(connection, "SAVEPOINT job") {
+                next = Some(job);
+                return Err(error.into());
+            }
+            let (keep, after) = job(Some(connection));
+            answers.push(after);
+            if !keep {
+                say(connection, "ROLLBACK TO job")?;
+            }
+            say(connection, "RELEASE job")?;
+            if answers.len() < BATCH {
+                next = jobs.try_recv().ok();
+            }
+        }
+        Ok(())
+    });
+    // Only a transaction that failed leaves a job behind; it still has to be answered.
+    answers.extend(next.map(|job| job(None).1));
+    done
+}
+
+/// Runs something in a transaction of its own, which is over afterwards, however it went.
+fn in_transaction<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T, DirectoryError>,
+) -> Result<T, DirectoryError> {
+    let done = say(connection, "BEGIN IMMEDIATE").map_err(Into::into).and_then(|()| {
+        let done = work()?;
+        say(connection, "COMMIT")?;
+        Ok(done)
+    });
+    if !connection.is_autocommit() {
+        say(connection, "ROLLBACK")?;
+    }
+    done
+}
+
+/// Runs a job and makes an error of its panic.
+fn guarded<T>(
+    work: impl FnOnce(&Connection) -> Result<T, DirectoryError>,
+    connection: &Connection,
+) -> Result<T, DirectoryError> {
+    // What a panic leaves half-done is in the transaction, which is rolled back.
+    catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|thrown| {
+        let text = thrown.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| thrown.downcast_ref::<&str>().copied());
+        Err(DirectoryError::Panicked(text.unwrap_or("no message").to_owned()))
+    })
+}
+
+/// Runs a statement about transactions, which is prepared once like all others.
+fn say(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(sql)?.execute([]).map(|_rows| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store in memory and one in a folder, with a table whose reference is checked at the commit only.
+    fn stores() -> (tempfile::TempDir, [Store; 2]) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        schema::prepare(&connection).unwrap();
+        let stores = [
+            Store::memory(connection),
+            Store::folder(&folder.path().join("directory.sqlite")).unwrap(),
+        ];
+        (folder, stores)
+    }
+
+    async fn note(store: &Store, key: &'static str) -> Result<(), DirectoryError> {
+        store.write(move |c| put(c, key)).await
+    }
+
+    fn put(c: &Connection, key: &str) -> Result<(), DirectoryError> {
+        c.execute("INSERT INTO meta (key, value) VALUES (?1, 1)", [key])?;
+        Ok(())
+    }
+
+    /// The notes that are there.
+    async fn notes(store: &Store) -> Vec<String> {
+        let read = |c: &Connection| {
+            let mut all =
+                c.prepare("SELECT key FROM meta WHERE key NOT LIKE '%:%' ORDER BY key")?;
+            Ok(all.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        };
+        store.scan(read).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_rolled_back_answered_and_forgotten() {
+        let (_folder, stores) = stores();
+        for store in &stores {
+            note(store, "before").await.unwrap();
+            let panicking = store.write(|c| -> Result<(), DirectoryError> {
+                put(c, "panicked")?;
+                panic!("half-way");
+            });
+            let said = panicking.await.unwrap_err().to_string();
+            assert!(said.contains("half-way"), "{store:?}: {said}");
+            note(store, "after").await.unwrap();
+            assert_eq!(notes(store).await, ["after", "before"], "{store:?}");
+            for _ in 0..3 * POINT_READERS {
+                let thrown = store.point(|_| -> Result<(), DirectoryError> { panic!("reading") });
+                assert!(thrown.is_err());
+                let read = |_: &Connection| -> Result<(), DirectoryError> { panic!("scanning") };
+                assert!(store.scan(read).await.is_err());
+            }
+            assert_eq!(notes(store).await.len(), 2, "{store:?}");
         }
     }
-    connection.execute_batch("COMMIT")
+
+    #[tokio::test]
+    async fn a_transaction_that_cannot_be_ended_does_not_stop_the_next_job() {
+        let (_folder, stores) = stores();
+        for store in &stores {
+            let define =
+                "CREATE TABLE child (of TEXT REFERENCES meta (key) DEFERRABLE INITIALLY DEFERRED)";
+            store.write(|c| Ok(c.execute_batch(define)?)).await.unwrap();
+            // The commit fails and leaves the transaction open.
+            let orphan = store.write(|c| {
+                put(c, "orphan")?;
+                Ok(c.execute_batch("INSERT INTO child VALUES ('nobody')")?)
+            });
+            assert!(orphan.await.is_err(), "{store:?}");
+            note(store, "first").await.unwrap();
+            // The job ends the transaction that it runs in.
+            assert!(store.write(|c| Ok(c.execute_batch("ROLLBACK")?)).await.is_err(), "{store:?}");
+            note(store, "second").await.unwrap();
+            assert_eq!(notes(store).await, ["first", "second"], "{store:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_transaction_left_open_by_something_else_does_not_stop_the_next_job() {
+        let (_folder, [memory, _]) = stores();
+        memory.exclusive(|c| Ok(c.execute_batch("BEGIN")?)).unwrap();
+        assert!(note(&memory, "refused").await.is_err());
+        note(&memory, "kept").await.unwrap();
+        assert_eq!(notes(&memory).await, ["kept"]);
+    }
 }
