@@ -19,17 +19,39 @@ pub fn with_federated_password(
     user: Option<&User>,
     password: &str,
 ) -> Result<(), FederationRefusal> {
-    match tenant.realm(upn) {
-        Realm::Federated(_, sts) if sts.eq_ignore_ascii_case(host) => {}
-        Realm::Federated(..) | Realm::Managed(_) | Realm::Unknown => {
-            return Err(FederationRefusal::UserUnknown);
-        }
-    }
-    let user = user.ok_or(FederationRefusal::UserUnknown)?;
+    let user = account(tenant, host, upn, user)?;
     if user.password.is_empty() || !same_secret(&user.password, password) {
         return Err(FederationRefusal::PasswordWrong);
     }
     if user.enabled { Ok(()) } else { Err(FederationRefusal::UserDisabled) }
+}
+
+/// Checks a user whom the computer's own sign-in vouches for, at the federation server with this host name.
+pub fn with_integrated_sign_in(
+    tenant: &Tenant,
+    host: &str,
+    upn: &str,
+    user: Option<&User>,
+) -> Result<(), FederationRefusal> {
+    let user = account(tenant, host, upn, user)?;
+    if user.enabled { Ok(()) } else { Err(FederationRefusal::UserDisabled) }
+}
+
+/// The account, when its domain is one of this server's.
+fn account<'a>(
+    tenant: &Tenant,
+    host: &str,
+    upn: &str,
+    user: Option<&'a User>,
+) -> Result<&'a User, FederationRefusal> {
+    match tenant.realm(upn) {
+        Realm::Federated(_, sts) if sts.eq_ignore_ascii_case(host) => {
+            user.ok_or(FederationRefusal::UserUnknown)
+        }
+        Realm::Federated(..) | Realm::Managed(_) | Realm::Unknown => {
+            Err(FederationRefusal::UserUnknown)
+        }
+    }
 }
 
 /// By which clock a message is in time. It counts from `created` up to `expires`, not at it, and the tolerance is added
@@ -118,6 +140,17 @@ mod tests {
         assert_eq!(check(name, Some(&dave(true)), ""), Err(FederationRefusal::PasswordWrong));
         assert_eq!(check(name, Some(&dave(false)), "right"), Err(FederationRefusal::UserDisabled));
         assert_eq!(check(name, Some(&dave(false)), "wrong"), Err(FederationRefusal::PasswordWrong));
+    }
+
+    #[test]
+    fn integrated_sign_in_asks_for_no_password_but_for_an_enabled_account_of_the_server() {
+        let check = |upn, user: Option<&User>| with_integrated_sign_in(&tenant(), STS, upn, user);
+        let name = "dave@fabrikam.test";
+        assert_eq!(check(name, Some(&dave(true))), Ok(()));
+        assert_eq!(check(name, Some(&dave(false))), Err(FederationRefusal::UserDisabled));
+        assert_eq!(check(name, None), Err(FederationRefusal::UserUnknown));
+        let other = check("dave@tailspin.test", Some(&dave(true)));
+        assert_eq!(other, Err(FederationRefusal::UserUnknown));
     }
 
     #[test]

@@ -1,0 +1,151 @@
+//! Reading a request for a security token (SOAP 1.2, WS-Addressing, WS-Security UsernameToken, WS-Trust 1.3 and 2005).
+//!
+//! What it says is taken from the places where it belongs, in the namespaces where it belongs; each part may be there
+//! once. Messages are bounded in bytes, elements and depth, and have no document type. Left out: signed parts, which the
+//! transport protects, and keys, which bearer tokens have none of.
+
+use linarite_core::instant::Instant;
+use roxmltree::Node;
+
+use super::fault::Refused;
+use super::names::{ADDRESSING, POLICY, SECURITY, SOAP, UTILITY};
+use crate::clock::from_rfc3339;
+use crate::keys::saml::xml::{Limits, parse};
+use crate::world::federation_settings::TrustVersion;
+
+/// What a message may cost.
+const LIMITS: Limits =
+    Limits { bytes: 64 << 10, depth: 32, nodes: 1000, attributes: 32, namespaces: 64 };
+
+/// A request for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TokenRequest {
+    /// The id of the message.
+    pub(super) message_id: Option<String>,
+    /// Where it is addressed to.
+    pub(super) to: Option<String>,
+    /// From when to when the message counts, as its sender says.
+    pub(super) stamp: Option<(Instant, Instant)>,
+    /// User name and password.
+    pub(super) credential: Option<(String, String)>,
+    /// Whom the token is for.
+    pub(super) applies_to: String,
+    /// The type of token that is wanted, when one is named.
+    pub(super) token_type: Option<String>,
+}
+
+/// Reads a message that came to an endpoint of this version.
+pub(super) fn read(body: &[u8], version: TrustVersion) -> Result<TokenRequest, Refused> {
+    let document = parse(body, &LIMITS).map_err(|error| Refused::malformed(error.to_string()))?;
+    let root = document.root_element();
+    if !root.has_tag_name((SOAP, "Envelope")) {
+        return Err(Refused::malformed("it is not an envelope of SOAP 1.2"));
+    }
+    let body = need(root, SOAP, "Body")?;
+    let header = one(root, SOAP, "Header")?;
+    let mut request = token_request(body, version)?;
+    if let Some(header) = header {
+        addressed(header, version, &mut request)?;
+        if let Some(security) = one(header, SECURITY, "Security")? {
+            request.stamp = stamp(security)?;
+            request.credential = credential(security)?;
+        }
+    }
+    Ok(request)
+}
+
+fn token_request(body: Node<'_, '_>, version: TrustVersion) -> Result<TokenRequest, Refused> {
+    let trust = version.namespace();
+    let request = need(body, trust, "RequestSecurityToken")?;
+    let wanted = text(need(request, trust, "RequestType")?)?;
+    if wanted != version.issue() {
+        return Err(Refused::wire("trust-request-unsupported").with(wanted));
+    }
+    if let Some(key) = one(request, trust, "KeyType")? {
+        let key = text(key)?;
+        if key != version.bearer() {
+            return Err(Refused::wire("trust-request-unsupported").with(key));
+        }
+    }
+    let reference = need(need(request, POLICY, "AppliesTo")?, ADDRESSING, "EndpointReference")?;
+    Ok(TokenRequest {
+        message_id: None,
+        to: None,
+        stamp: None,
+        credential: None,
+        applies_to: text(need(reference, ADDRESSING, "Address")?)?,
+        token_type: one(request, trust, "TokenType")?.map(text).transpose()?,
+    })
+}
+
+fn addressed(
+    header: Node<'_, '_>,
+    version: TrustVersion,
+    request: &mut TokenRequest,
+) -> Result<(), Refused> {
+    if let Some(action) = one(header, ADDRESSING, "Action")? {
+        let action = text(action)?;
+        if action != version.request_action() {
+            return Err(Refused::wire("message-addressed-wrong").with(format!("action {action}")));
+        }
+    }
+    request.message_id = one(header, ADDRESSING, "MessageID")?.map(text).transpose()?;
+    request.to = one(header, ADDRESSING, "To")?.map(text).transpose()?;
+    Ok(())
+}
+
+fn stamp(security: Node<'_, '_>) -> Result<Option<(Instant, Instant)>, Refused> {
+    let Some(stamp) = one(security, UTILITY, "Timestamp")? else { return Ok(None) };
+    let time = |name: &str| {
+        let written = text(need(stamp, UTILITY, name)?)?;
+        from_rfc3339(&written).ok_or_else(|| Refused::malformed(format!("{name} is not a time")))
+    };
+    Ok(Some((time("Created")?, time("Expires")?)))
+}
+
+fn credential(security: Node<'_, '_>) -> Result<Option<(String, String)>, Refused> {
+    let Some(token) = one(security, SECURITY, "UsernameToken")? else { return Ok(None) };
+    let name = text(need(token, SECURITY, "Username")?)?;
+    let element = need(token, SECURITY, "Password")?;
+    if element.attribute("Type").is_some_and(|kind| !kind.ends_with("#PasswordText")) {
+        return Err(Refused::malformed("its password is not in clear text"));
+    }
+    // A password keeps its spaces.
+    Ok(Some((name, whole_text(element)?)))
+}
+
+/// The one child with this name; two of them are a mistake.
+fn one<'a, 'input>(
+    parent: Node<'a, 'input>,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Node<'a, 'input>>, Refused> {
+    let mut found = parent.children().filter(|node| node.has_tag_name((namespace, name)));
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(Refused::malformed(format!("it has more than one {name}")));
+    }
+    Ok(first)
+}
+
+fn need<'a, 'input>(
+    parent: Node<'a, 'input>,
+    namespace: &str,
+    name: &str,
+) -> Result<Node<'a, 'input>, Refused> {
+    one(parent, namespace, name)?
+        .ok_or_else(|| Refused::malformed(format!("it has no {name}, or in another namespace")))
+}
+
+/// The text of an element without elements in it; comments are no way to cut a name in two.
+fn whole_text(node: Node<'_, '_>) -> Result<String, Refused> {
+    if node.children().any(|child| !child.is_text()) {
+        let name = node.tag_name().name();
+        return Err(Refused::malformed(format!("{name} holds something else than text")));
+    }
+    Ok(node.children().filter_map(|child| child.text()).collect())
+}
+
+fn text(node: Node<'_, '_>) -> Result<String, Refused> {
+    whole_text(node).map(|text| text.trim().to_owned())
+}
