@@ -192,11 +192,15 @@ impl Journal {
         let event = Arc::new(Event { seq: ring.last, at, real, kind, request, fields, exchange });
         ring.bytes += event.exchange.as_ref().map_or(0, |e| e.size());
         ring.events.push_back(Arc::clone(&event));
+        let mut forgotten = Vec::new();
         while ring.events.len() > EVENTS || ring.bytes > BYTES {
             let Some(old) = ring.events.pop_front() else { break };
             ring.bytes -= old.exchange.as_ref().map_or(0, |e| e.size());
+            forgotten.push(old);
         }
         drop(ring);
+        // Freeing an exchange takes a while, and others wait for the ring.
+        drop(forgotten);
         if self.live.receiver_count() > 0 {
             // A receiver that has just gone is no reason to stop.
             let _sent = self.live.send(event);
