@@ -178,7 +178,8 @@ impl Builder {
         if start.id.is_empty() {
             "default".clone_into(&mut start.id);
         }
-        let world = Arc::new(World::start(&document, start).await?);
+        let services = self.services.unwrap_or_default();
+        let world = Arc::new(World::start_from(services.stock(), &document, start).await?);
         let tls = match self.tls {
             Some(tls) => tls,
             None => Arc::new(TlsHosts::new(Arc::new(ca_of(&world)?))?),
@@ -187,8 +188,7 @@ impl Builder {
             return Err(StartError::HostNotPermitted(host.to_owned()));
         }
         let address = self.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let dispatcher =
-            Dispatcher { world: Arc::clone(&world), services: self.services.unwrap_or_default() };
+        let dispatcher = Dispatcher { world: Arc::clone(&world), services };
         let limits = self.limits;
         let open = |port, kind| {
             let at = SocketAddr::new(address, port);

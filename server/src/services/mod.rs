@@ -14,15 +14,16 @@ pub mod token;
 
 use axum::Router;
 
-use crate::world::Service;
+use crate::world::{Service, Stock};
 
-/// The routers of all services, made once and used for every world.
+/// The routers of all services, and what worlds have in common: made once and used for every world.
 #[derive(Clone, Debug)]
 pub struct Services {
     drs: Router,
     graph: Router,
     resource: Router,
     sts: Router,
+    stock: Stock,
 }
 
 impl Services {
@@ -33,7 +34,13 @@ impl Services {
             graph: graph::router(),
             resource: resource::router(),
             sts: sts::router(),
+            stock: Stock::default(),
         }
+    }
+
+    /// What worlds have in common.
+    pub const fn stock(&self) -> &Stock {
+        &self.stock
     }
 
     /// The router of a service.

@@ -79,15 +79,7 @@ impl Apps {
     /// The service's own applications and these.
     pub fn new(own: Vec<App>) -> Result<Self, toml::de::Error> {
         let table: Table = toml::from_str(include_str!("../../data/apps.toml"))?;
-        let mut apps = own;
-        let mut resources: Vec<Resource> = apps
-            .iter()
-            .filter_map(|app| {
-                let uri = app.resource.as_ref()?.trim_end_matches('/').to_owned();
-                let scopes = "user_impersonation".to_owned();
-                Some(Resource { id: app.id, uris: vec![uri], scopes })
-            })
-            .collect();
+        let (mut apps, mut resources) = (Vec::new(), Vec::new());
         for row in table.client {
             if let Ok(id) = row.id.parse() {
                 apps.push(App {
@@ -108,7 +100,20 @@ impl Apps {
                 resources.push(Resource { id, uris: row.uris, scopes: row.scopes });
             }
         }
-        Ok(Self { apps, resources })
+        Ok(Self { apps, resources }.with(own))
+    }
+
+    /// These applications too, before the ones there are.
+    #[must_use]
+    pub fn with(mut self, own: Vec<App>) -> Self {
+        let resources = own.iter().filter_map(|app| {
+            let uri = app.resource.as_ref()?.trim_end_matches('/').to_owned();
+            let scopes = "user_impersonation".to_owned();
+            Some(Resource { id: app.id, uris: vec![uri], scopes })
+        });
+        self.resources.splice(..0, resources);
+        self.apps.splice(..0, own);
+        self
     }
 
     /// The application with this client id.

@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::apps::Apps;
 use super::build::{WorldProblem, plan};
 use super::federation::{Federation, federations};
+use super::stock::Stock;
 use crate::clock::{Clock, ClockMode};
 use crate::directory::{Directory, DirectoryError, Identity};
 use crate::entropy::{Entropy, secret_of};
 use crate::journal::Journal;
 use crate::keys::device_ca::DeviceCa;
-use crate::keys::pool::TestKey;
 use crate::keys::seal::Sealer;
 use crate::keys::signer::TokenSigner;
 use crate::services::tables::Tables;
@@ -124,7 +124,7 @@ pub struct World {
     /// Its keys.
     pub keys: WorldKeys,
     /// Codes and texts of refusals.
-    pub tables: Tables,
+    pub tables: Arc<Tables>,
     /// The world document that it was made from.
     pub document: Value,
     /// Whether its state outlives it.
@@ -142,6 +142,15 @@ impl World {
     /// Starts a world from a document (merged and without its `use`). A state folder that was used before keeps the world
     /// that it holds; the document is then only what a new one would be made from.
     pub async fn start(document: &Value, start: Start) -> Result<Self, WorldError> {
+        Self::start_from(&Stock::default(), document, start).await
+    }
+
+    /// [`Self::start`] with what it has in common with the other worlds of this stock.
+    pub async fn start_from(
+        stock: &Stock,
+        document: &Value,
+        start: Start,
+    ) -> Result<Self, WorldError> {
         let begun = start.clock_start.unwrap_or_else(Clock::real);
         let directory = match &start.state {
             None => Directory::in_memory()?,
@@ -168,22 +177,14 @@ impl World {
             directory.fill(identity, plan.users, plan.devices).await?;
         }
         let clock = clock(&directory, start.clock_mode, start.clock_start, starts)?;
-        let damaged = |what: &str| WorldError::Damaged(what.to_owned());
-        let apps = Apps::new(plan.apps).map_err(|error| WorldError::Damaged(error.to_string()))?;
+        let apps = stock.apps()?.with(plan.apps);
         let hosts = hosts(&plan.tenant, &apps);
         let federations = federations(&plan.tenant, seed)?;
         Ok(Self {
             id: start.id,
             keys: WorldKeys {
-                tokens: TokenSigner::new(
-                    test_key(seed, "tokens")?,
-                    "accounts.accesscontrol.windows.net",
-                )
-                .map_err(|_| damaged("a token key cannot sign"))?,
-                devices: Arc::new(
-                    DeviceCa::new(test_key(seed, "devices")?)
-                        .map_err(|_| damaged("a device key cannot sign"))?,
-                ),
+                tokens: stock.tokens(key_number(seed, "tokens"))?,
+                devices: stock.devices(key_number(seed, "devices"))?,
                 grants: Sealer::new(secret_of(seed, "seal", "")),
             },
             tenant: Arc::new(plan.tenant),
@@ -192,7 +193,7 @@ impl World {
             entropy: Entropy::new(seed, starts),
             directory,
             journal: Journal::default(),
-            tables: Tables::load().map_err(WorldError::Damaged)?,
+            tables: stock.tables()?,
             document,
             state: start.state,
             hosts,
@@ -251,11 +252,10 @@ fn clock(
     Ok(Clock::new(mode, kept.map(Instant::from_millis).or(begin)))
 }
 
-fn test_key(seed: u64, purpose: &str) -> Result<crate::keys::rsa_key::RsaKey, WorldError> {
+/// Which of the public test keys serves this purpose.
+fn key_number(seed: u64, purpose: &str) -> u8 {
     let [pick, ..] = secret_of(seed, "key", purpose);
-    TestKey::pick(usize::from(pick))
-        .load()
-        .map_err(|_| WorldError::Damaged("a test key cannot be read".to_owned()))
+    pick
 }
 
 fn hosts(tenant: &Tenant, apps: &Apps) -> Vec<(String, Service)> {
