@@ -5,6 +5,9 @@
 //! version 2 tokens `kid` alone, and both are the SHA-1 of the signing certificate, as in the real service. Left out:
 //! what a token says and whether it is still valid.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use linarite_core::ids::Thumbprint;
 use serde::Serialize;
@@ -50,8 +53,10 @@ pub enum TokenError {
     Payload,
 }
 
-/// The token-signing key of one world, with its certificate. Clones share the key.
-#[derive(Clone, Debug)]
+/// Tokens that are remembered at most; one that is shown again and again is mostly among the last few.
+const VERIFIED: usize = 64;
+
+/// The token-signing key of one world, with its certificate. Clones share the key, and forget which tokens were verified.
 pub struct TokenSigner {
     key: RsaKey,
     verifier: ParsedPublicKey,
@@ -59,6 +64,27 @@ pub struct TokenSigner {
     certificate: Vec<u8>,
     header_v1: String,
     header_v2: String,
+    verified: Mutex<BTreeMap<String, Arc<Map<String, Value>>>>,
+}
+
+impl Clone for TokenSigner {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            verifier: self.verifier.clone(),
+            kid: self.kid.clone(),
+            certificate: self.certificate.clone(),
+            header_v1: self.header_v1.clone(),
+            header_v2: self.header_v2.clone(),
+            verified: Mutex::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for TokenSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenSigner").field("kid", &self.kid).finish_non_exhaustive()
+    }
 }
 
 impl TokenSigner {
@@ -73,7 +99,8 @@ impl TokenSigner {
         let header_v1 =
             to_url(format!(r#"{{"typ":"JWT","alg":"RS256","x5t":"{kid}","kid":"{kid}"}}"#));
         let header_v2 = to_url(format!(r#"{{"typ":"JWT","alg":"RS256","kid":"{kid}"}}"#));
-        Ok(Self { key, verifier, kid, certificate, header_v1, header_v2 })
+        let verified = Mutex::default();
+        Ok(Self { key, verifier, kid, certificate, header_v1, header_v2, verified })
     }
 
     /// The key id: base64url of the SHA-1 of the certificate.
@@ -138,7 +165,26 @@ impl TokenSigner {
     }
 
     /// The claims of a token that this signer made. Times, audience and issuer are the caller's to check.
-    pub fn verify(&self, compact: &str) -> Result<Map<String, Value>, TokenError> {
+    ///
+    /// What was once found right stays right, and clients show the same token many times: the last ones are remembered.
+    pub fn verify(&self, compact: &str) -> Result<Arc<Map<String, Value>>, TokenError> {
+        if let Some(claims) = self.verified().get(compact) {
+            return Ok(Arc::clone(claims));
+        }
+        let claims = Arc::new(self.read(compact)?);
+        let mut verified = self.verified();
+        if verified.len() >= VERIFIED {
+            verified.clear();
+        }
+        verified.insert(compact.to_owned(), Arc::clone(&claims));
+        Ok(claims)
+    }
+
+    fn verified(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Map<String, Value>>>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, compact: &str) -> Result<Map<String, Value>, TokenError> {
         if compact.len() > MAX_JWS {
             return Err(TokenError::NotCompact);
         }

@@ -9,6 +9,8 @@ pub(in crate::services) mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use linarite_core::ids::{DeviceId, UserId};
 use linarite_core::refusal::AccessRefusal;
 use linarite_core::user::User;
@@ -25,7 +27,7 @@ pub struct Accepted {
     /// Its user, as the directory has it now.
     pub user: User,
     /// Its claims.
-    pub claims: Map<String, Value>,
+    pub claims: Arc<Map<String, Value>>,
     /// The device that it is bound to.
     pub device: Option<DeviceId>,
 }
@@ -102,7 +104,7 @@ pub fn about(call: &Call, resource: &str) -> Map<String, Value> {
     fields
 }
 
-fn read(call: &Call, token: &str) -> Result<Map<String, Value>, AccessRefusal> {
+fn read(call: &Call, token: &str) -> Result<Arc<Map<String, Value>>, AccessRefusal> {
     let invalid = |detail: String| {
         call.note("detail", detail);
         AccessRefusal::TokenInvalid
