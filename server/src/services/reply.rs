@@ -19,9 +19,18 @@ pub fn with_body(status: StatusCode, content_type: &'static str, body: impl Into
     reply
 }
 
+/// A value as compact JSON. Most answers fit what is set aside at first; growing step by step costs more than printing.
+pub fn print(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut printed = Vec::with_capacity(8192);
+    serde_json::to_writer(&mut printed, value)?;
+    // The journal keeps it.
+    printed.shrink_to_fit();
+    Ok(printed)
+}
+
 /// Compact JSON.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
-    match serde_json::to_vec(value) {
+    match print(value) {
         Ok(body) => with_body(status, "application/json; charset=utf-8", body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be printed");

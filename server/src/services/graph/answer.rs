@@ -135,7 +135,7 @@ fn challenge(call: &Call, refused: &Refused, message: &str, headers: &mut Header
 }
 
 fn body(status: StatusCode, call: &Call, value: &impl Serialize) -> Reply {
-    let mut reply = match serde_json::to_vec(value) {
+    let mut reply = match reply::print(value) {
         Ok(body) => reply::with_body(status, JSON, body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be printed");
