@@ -77,15 +77,18 @@ fn all_devices(c: &Connection) -> Result<u64, DirectoryError> {
 
 fn list(c: &Connection, query: &DeviceQuery) -> Result<Result<Page, QueryRefusal>, DirectoryError> {
     let Ok(plan) = Plan::new(query) else { return Ok(Err(QueryRefusal::CursorInvalid)) };
+    // One view for the count and the page; a page alone is one statement anyway.
+    let counts = query.count || plan.may_sort_many();
+    let _view = counts.then(|| c.unchecked_transaction()).transpose()?;
     let unfiltered = query.owner.is_none() && query.filter.is_none();
     let mut count = None;
-    if unfiltered && (query.count || plan.may_sort_many()) {
+    if unfiltered && counts {
         let all = all_devices(c)?;
         if plan.may_sort_many() && all > query.budget {
             return Ok(Err(QueryRefusal::TooExpensive));
         }
         count = Some(all);
-    } else if query.count || plan.may_sort_many() {
+    } else if counts {
         let (looked_at, fits) = tally(c, &plan)?;
         if looked_at > query.budget {
             return Ok(Err(QueryRefusal::TooExpensive));
@@ -108,13 +111,7 @@ impl Directory {
         &self,
         query: DeviceQuery,
     ) -> Result<Result<Page, QueryRefusal>, DirectoryError> {
-        self.store
-            .scan(move |c| {
-                // One view for the count and the page.
-                let view = c.unchecked_transaction()?;
-                list(&view, &query)
-            })
-            .await
+        self.store.scan(move |c| list(c, &query)).await
     }
 
     /// A page of the devices that a user joined or registered, all of them when nothing else is asked.
