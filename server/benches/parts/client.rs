@@ -3,9 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-/// Connections at once.
-pub(crate) const CONNECTIONS: usize = 16;
-
 /// A client of one listener.
 pub(crate) struct Client {
     host: SocketAddr,
@@ -18,13 +15,14 @@ struct Connection {
 }
 
 impl Client {
-    pub(crate) fn new(host: SocketAddr) -> Self {
+    /// A client that keeps this many connections busy at once.
+    pub(crate) fn new(host: SocketAddr, connections: usize) -> Self {
         let connect = |_| {
             let stream = TcpStream::connect(host).expect("the listener accepts");
             stream.set_nodelay(true).expect("a socket");
             Connection { stream, buffer: vec![0; 1 << 20] }
         };
-        Self { host, connections: (0..CONNECTIONS).map(connect).collect() }
+        Self { host, connections: (0..connections).map(connect).collect() }
     }
 
     /// A request by path prefix: `to` is `/host/path?query`.
@@ -42,7 +40,7 @@ impl Client {
 
     /// Sends every request and reads every answer. Each has to be a 200.
     pub(crate) fn send_all(&mut self, requests: &[Vec<u8>]) {
-        for round in requests.chunks(CONNECTIONS) {
+        for round in requests.chunks(self.connections.len()) {
             for (connection, request) in self.connections.iter_mut().zip(round) {
                 connection.stream.write_all(request).expect("the listener reads");
             }

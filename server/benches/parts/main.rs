@@ -50,6 +50,7 @@ fn main() {
 
 /// Starting a world with users and devices, and one with nothing but a domain.
 fn worlds(table: &mut Table) {
+    table.title("worlds");
     let (row, empty) = served::world_starts();
     table.row("start of an empty world", empty, Bound::None);
     table.row("start of contoso for a row", row, Bound::sum(&[(1.5, "empty world", empty)]));
@@ -57,6 +58,7 @@ fn worlds(table: &mut Table) {
 
 /// The released binary, when it was built.
 fn processes(table: &mut Table) {
+    table.title("processes");
     let Some(linarite) = linarite() else {
         table.remark("no target/release/linarite beside this bench: `cargo build --release` first");
         return;

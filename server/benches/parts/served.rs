@@ -1,6 +1,7 @@
 //! Requests and worlds inside this process: CPU time of the threads that serve, for each of many requests.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use linarite_server::keys::tls::{TlsCa, TlsHosts};
@@ -48,14 +49,17 @@ impl Values {
 
 /// The parts, and what is made of them.
 pub(crate) fn measure(table: &mut Table) {
-    with_worlds(|hello, memory, kept, folder| Rounds::run(hello, memory, kept, folder).tell(table));
+    for connections in [1, 16] {
+        table.title(&format!("requests, {connections} at a time"));
+        with_worlds(|listeners| Rounds::run(listeners, connections).tell(table));
+    }
 }
 
 /// Sends one kind of request for some seconds, so that a profiler sees little else.
 pub(crate) fn repeat(what: &str) {
-    with_worlds(|_, memory, kept, _| {
-        let address = if what == "join" { kept } else { memory };
-        let mut client = Client::new(address);
+    with_worlds(|listeners| {
+        let address = if what == "join" { listeners.kept } else { listeners.memory };
+        let mut client = Client::new(address, 16);
         let graph = "https://graph.microsoft.com";
         let mut prt = (what == "prt").then(|| Prt::request(&mut client));
         let request = match what {
@@ -76,7 +80,16 @@ pub(crate) fn repeat(what: &str) {
     });
 }
 
-fn with_worlds(run: impl FnOnce(SocketAddr, SocketAddr, SocketAddr, &std::path::Path)) {
+/// Where the listeners are: nothing behind it, a world in memory, one in a state folder.
+#[derive(Clone, Copy)]
+struct Listeners<'a> {
+    hello: SocketAddr,
+    memory: SocketAddr,
+    kept: SocketAddr,
+    folder: &'a Path,
+}
+
+fn with_worlds(run: impl FnOnce(Listeners<'_>)) {
     let folder = tempfile::tempdir().expect("a folder for a state");
     let runtime = runtime();
     let tls = tls();
@@ -93,7 +106,12 @@ fn with_worlds(run: impl FnOnce(SocketAddr, SocketAddr, SocketAddr, &std::path::
             builder(&contoso).state(folder.path()).start().await.expect("a world in a folder");
         (memory, kept, bare::hello(Arc::clone(&tls)).await)
     });
-    run(hello, memory.proxy_address(), kept.proxy_address(), folder.path());
+    run(Listeners {
+        hello,
+        memory: memory.proxy_address(),
+        kept: kept.proxy_address(),
+        folder: folder.path(),
+    });
 }
 
 #[derive(Default)]
@@ -110,14 +128,10 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn run(
-        hello: SocketAddr,
-        memory: SocketAddr,
-        kept: SocketAddr,
-        folder: &std::path::Path,
-    ) -> Self {
+    fn run(listeners: Listeners<'_>, connections: usize) -> Self {
+        let client = |address| Client::new(address, connections);
         let (mut bare, mut memory, mut kept) =
-            (Client::new(hello), Client::new(memory), Client::new(kept));
+            (client(listeners.hello), client(listeners.memory), client(listeners.kept));
         let hello = vec![bare.request("GET", "/login.microsoftonline.com/hello", "", ""); 16_384];
         let graph = device::access_token(&mut memory, "https://graph.microsoft.com");
         let page = vec![device::page(&memory, &graph, ""); 4096];
@@ -130,7 +144,7 @@ impl Rounds {
         for _ in 0..ROUNDS {
             rounds.hello.0.push(cost(&mut bare, &hello));
             rounds.signature.0.push(bare::signature());
-            rounds.write.0.push(bare::durable_write(folder));
+            rounds.write.0.push(bare::durable_write(listeners.folder));
             rounds.password_v1.0.push(cost(&mut memory, &password_v1));
             rounds.password_v2.0.push(cost(&mut memory, &password_v2));
             let uses: Vec<_> = (0..512).map(|_| prt.usage(&mut memory)).collect();

@@ -28,6 +28,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Begins a group of rows.
+    pub(crate) fn title(&mut self, text: &str) {
+        self.rows.push([format!("**{text}**"), String::new(), String::new(), String::new()]);
+    }
+
     /// Adds a time in nanoseconds.
     pub(crate) fn row(&mut self, part: &str, value: f64, bound: Bound) {
         let (bound, verdict) = match bound {
