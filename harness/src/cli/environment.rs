@@ -32,8 +32,7 @@ pub(crate) fn colour(wish: &str) -> bool {
 
 /// Whether a line of progress makes sense: a person looks at standard error.
 pub(crate) fn shows_progress() -> bool {
-    let ci = variable("CI").is_some_and(|value| value != "false" && value != "0");
-    !ci && std::io::stderr().is_terminal()
+    !is_ci() && std::io::stderr().is_terminal()
 }
 
 /// How many cores there are.
@@ -66,6 +65,25 @@ fn is_executable(path: &std::path::Path) -> bool {
     {
         data.is_file()
     }
+}
+
+/// Where libfaketime is: `LINARITE_FAKETIME`, else where distributions put it.
+pub(crate) fn faketime() -> Option<PathBuf> {
+    const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+    if let Some(path) = variable("LINARITE_FAKETIME") {
+        return Some(PathBuf::from(path)).filter(|path| path.is_file());
+    }
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
+    // Debian has a folder for each architecture.
+    let within = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut within: Vec<PathBuf> = within.map(|entry| entry.path()).collect();
+    within.sort();
+    folders.into_iter().chain(within).map(|at| at.join(LIBRARY)).find(|path| path.is_file())
+}
+
+/// Whether this is a build server, by `CI`.
+pub(crate) fn is_ci() -> bool {
+    variable("CI").is_some_and(|value| value != "false" && value != "0")
 }
 
 /// Starts logging to standard error, by `LINARITE_LOG` (`info`, `linarite_server=debug`); silent without it.

@@ -13,6 +13,9 @@ mod run;
 mod serve;
 mod stage;
 
+#[cfg(test)]
+pub(crate) use environment::faketime;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -13,6 +13,7 @@ use crate::run::plan::{Tags, expand, find, read};
 use crate::run::{Options, Tell, process};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Run {
     /// Scenario files, or folders of them
     #[arg(required = true, value_name = "PATH")]
@@ -32,6 +33,12 @@ pub(crate) struct Run {
     /// Fail when something that a scenario needs is not there: `--require needs`
     #[arg(long, value_name = "WHAT", value_parser = ["needs"])]
     require: Option<String>,
+    /// `only: true` in a scenario is an error, as it is where `CI` is set
+    #[arg(long)]
+    forbid_only: bool,
+    /// A warning, such as a fault that never struck, makes its scenario fail
+    #[arg(long)]
+    strict: bool,
     /// Tell of each step
     #[arg(short, long)]
     verbose: bool,
@@ -100,6 +107,17 @@ pub(crate) async fn run(arguments: Run) -> Exit {
         output::problem("nothing was run: mend the files first (`linarite check` shows the same)");
         return Exit::Invalid;
     }
+    let focused: Vec<_> = scenarios.iter().filter(|s| s.file.only == Some(true)).cloned().collect();
+    if let Some(first) = focused.first() {
+        if arguments.forbid_only || environment::is_ci() {
+            let path = first.path.display();
+            output::problem(&format!("{path} says `only: true`: take it out before it is shared"));
+            return Exit::Invalid;
+        }
+        let (some, all) = (focused.len(), scenarios.len());
+        output::note(&format!("`only: true`: {some} of {all} scenarios are run"));
+        scenarios = focused;
+    }
     let seed = arguments.seed.unwrap_or_else(Entropy::fresh_seed);
     let instances = expand(scenarios, seed, tags.as_ref());
     if instances.is_empty() {
@@ -128,8 +146,10 @@ pub(crate) async fn run(arguments: Run) -> Exit {
         surroundings: Surroundings {
             program: |name| environment::find_program(name).is_some(),
             variable: |name| environment::variable(name).is_some(),
+            faketime: environment::faketime,
         },
         require_needs: arguments.require.is_some(),
+        strict: arguments.strict,
     };
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let interrupts = tokio::spawn(async move {

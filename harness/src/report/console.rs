@@ -30,6 +30,7 @@ struct Running {
     steps: BTreeMap<usize, String>,
     failures: Vec<String>,
     artifacts: Vec<String>,
+    notes: Vec<String>,
     seed: u64,
 }
 
@@ -67,7 +68,9 @@ impl Console {
             Verdict::Pass => ("PASS", 32),
             Verdict::Skip => ("SKIP", 33),
             Verdict::NotRun => ("----", 33),
+            Verdict::XFail => ("XFAIL", 33),
             Verdict::Fail => ("FAIL", 31),
+            Verdict::XPass => ("XPASS", 31),
             Verdict::Timeout => ("TIME", 31),
             Verdict::Error => ("ERR ", 31),
         };
@@ -105,6 +108,9 @@ impl Console {
         }
         for failure in &running.failures {
             text.extend(["\n", failure]);
+        }
+        for note in &running.notes {
+            text.extend(["\n  ", note]);
         }
         for artifact in &running.artifacts {
             text.extend(["\n  written: ", artifact]);
@@ -175,6 +181,12 @@ impl Report for Console {
                 }
             }
             RunEvent::StepEnd { name, step, .. } => self.step_end(name, *step, event),
+            RunEvent::Note { name, warning, text } => {
+                let word = if *warning { "warning" } else { "note" };
+                if let Some(running) = self.running.get_mut(name) {
+                    running.notes.push(format!("{word}: {text}"));
+                }
+            }
             RunEvent::Artifact { name, path, .. } => {
                 if let Some(running) = self.running.get_mut(name) {
                     running.artifacts.push(path.clone());
@@ -186,8 +198,11 @@ impl Report for Console {
             RunEvent::RunEnd { counts, ms } => {
                 self.counts = *counts;
                 self.progress.finish_and_clear();
-                let Counts { passed, failed, errors, skipped } = counts;
+                let Counts { passed, failed, errors, skipped, xfailed } = counts;
                 let mut text = format!("{passed} passed, {} failed", failed + errors);
+                if *xfailed > 0 {
+                    text.extend([", ", &xfailed.to_string(), " failed as expected"]);
+                }
                 if *skipped > 0 {
                     text.extend([", ", &skipped.to_string(), " skipped"]);
                 }

@@ -31,6 +31,7 @@ struct Case {
     faq: Vec<String>,
     seed: u64,
     failures: Vec<(String, String)>,
+    notes: Vec<String>,
     steps: BTreeMap<usize, String>,
 }
 
@@ -50,12 +51,12 @@ impl Junit {
         let case = self.running.remove(name).unwrap_or_default();
         let status = match verdict {
             Verdict::Pass => TestCaseStatus::success(),
-            Verdict::Skip | Verdict::NotRun => {
+            Verdict::Skip | Verdict::NotRun | Verdict::XFail => {
                 let mut skipped = TestCaseStatus::skipped();
                 skipped.set_message(reason.unwrap_or("not run").to_owned());
                 skipped
             }
-            Verdict::Fail | Verdict::Timeout | Verdict::Error => {
+            Verdict::Fail | Verdict::XPass | Verdict::Timeout | Verdict::Error => {
                 let kind = if verdict == Verdict::Error {
                     NonSuccessKind::Error
                 } else {
@@ -82,7 +83,9 @@ impl Junit {
         if !case.faq.is_empty() {
             test.add_property(("faq", case.faq.join(" ").as_str()));
         }
-        test.set_system_out(format!("linarite run {} --seed {}", case.file, self.seed));
+        let again = format!("linarite run {} --seed {}", case.file, self.seed);
+        let told = case.notes.iter().map(String::as_str).chain([again.as_str()]);
+        test.set_system_out(told.collect::<Vec<_>>().join("\n"));
         self.suites.entry(name.id.clone()).or_default().push(test);
     }
 }
@@ -115,6 +118,11 @@ impl Report for Junit {
             }
             RunEvent::ScenarioEnd { name, verdict, reason, ms, .. } => {
                 self.end(name, *verdict, reason.as_deref(), *ms);
+            }
+            RunEvent::Note { name, text, .. } => {
+                if let Some(case) = self.running.get_mut(name) {
+                    case.notes.push(text.clone());
+                }
             }
             RunEvent::StepEnd { .. }
             | RunEvent::Expect { .. }

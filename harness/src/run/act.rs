@@ -54,7 +54,12 @@ pub(crate) async fn act(
             stage.learn_secrets().await.map_err(told)?;
             return seen;
         }
-        Action::Clock(action) => return move_clock(stage, action).await,
+        Action::Clock(action) => {
+            let seen = move_clock(stage, action).await;
+            let told = |why: String| wrong("scn::unreadable", at, why);
+            stage.set_background_clocks().map_err(told)?;
+            return seen;
+        }
         Action::Export(action) => return export(stage, action).await,
         Action::Check(_) => return Ok(Seen::default()),
         Action::Repeat(_) | Action::Sequence(_) | Action::Use(_) | Action::Later(_) => {
@@ -368,7 +373,8 @@ async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {
 pub(crate) async fn advance(stage: &Stage, by: i64) -> Result<(), String> {
     let world = Arc::clone(stage.world());
     let moved = Admin::new(&world, "scenario").advance_clock_by(Length::from_millis(by)).await;
-    moved.map(drop).map_err(|error| error.to_string())
+    moved.map(drop).map_err(|error| error.to_string())?;
+    stage.set_background_clocks()
 }
 
 async fn export(stage: &Stage, action: &ExportAction) -> Acted {

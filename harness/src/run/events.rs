@@ -18,8 +18,14 @@ pub enum Verdict {
     Skip,
     /// It was not reached.
     NotRun,
+    /// It failed as its file says that it does.
+    #[serde(rename = "xfail")]
+    XFail,
     /// An expectation did not hold, or an act failed.
     Fail,
+    /// It passed although its file says that it fails.
+    #[serde(rename = "xpass")]
+    XPass,
     /// It took too long.
     Timeout,
     /// The harness or the environment failed.
@@ -33,6 +39,8 @@ impl Verdict {
             Self::Pass => "pass",
             Self::Skip => "skip",
             Self::NotRun => "notrun",
+            Self::XFail => "xfail",
+            Self::XPass => "xpass",
             Self::Fail => "fail",
             Self::Timeout => "timeout",
             Self::Error => "error",
@@ -41,7 +49,7 @@ impl Verdict {
 
     /// Whether it makes the run fail.
     pub const fn is_bad(self) -> bool {
-        matches!(self, Self::Fail | Self::Timeout | Self::Error)
+        matches!(self, Self::Fail | Self::XPass | Self::Timeout | Self::Error)
     }
 }
 
@@ -74,6 +82,8 @@ pub struct Counts {
     pub errors: usize,
     /// Instances that were skipped.
     pub skipped: usize,
+    /// Instances that failed as expected. They do not make the run fail.
+    pub xfailed: usize,
 }
 
 /// Something that happened in a run.
@@ -165,6 +175,16 @@ pub enum RunEvent {
         ms: u64,
         /// Milliseconds of the world.
         virtual_ms: i64,
+    },
+    /// Something that whoever reads the report ought to know.
+    #[serde(rename = "note")]
+    Note {
+        /// Of which instance.
+        name: Name,
+        /// Whether `--strict` makes it a failure.
+        warning: bool,
+        /// What there is to know.
+        text: String,
     },
     /// Something was written.
     #[serde(rename = "artifact")]

@@ -4,6 +4,7 @@
 //! dropped, whatever the reason. Left out: processes that make a group of their own on purpose.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) struct Group {
     child: Box<dyn ChildWrapper>,
     printed: Arc<Mutex<Printed>>,
     drains: [JoinHandle<()>; 2],
+    /// The file that says what time the command sees, when that is the world's and it goes on in the background.
+    pub(crate) clock_file: Option<PathBuf>,
 }
 
 /// What was printed so far: each stream and both in the order of their arrival.
@@ -69,7 +72,7 @@ impl Group {
                 let _written = pipe.write_all(text.as_bytes()).await;
             });
         }
-        Ok(Self { child, printed, drains })
+        Ok(Self { child, printed, drains, clock_file: None })
     }
 
     /// Waits for the command's end, at most so long; then the group is ended.

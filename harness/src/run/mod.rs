@@ -34,6 +34,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::scenario::Scenario;
+use crate::scenario::model::{ClientClock, ExpectedFailure, Step};
+
 use act::Context;
 use events::{Counts, RunEvent, VERSION, Verdict};
 use needs::{Surroundings, missing};
@@ -65,6 +68,8 @@ pub struct Options {
     pub surroundings: Surroundings,
     /// Whether a need that is not met is an error of the environment.
     pub require_needs: bool,
+    /// Whether a warning makes its instance fail.
+    pub strict: bool,
 }
 
 /// What a run came to.
@@ -91,6 +96,8 @@ pub async fn run(
         services: Services::new(),
         control: Control::start(([127, 0, 0, 1], 0).into(), None).await.map_err(|e| told(&e))?,
         inherited: options.inherited.clone(),
+        faketime: (options.surroundings.faketime)(),
+        told_clock: Arc::default(),
     };
     tell(RunEvent::RunStart {
         v: VERSION,
@@ -115,7 +122,8 @@ pub async fn run(
         let (verdict, invalid) = ended.map_err(|error| told(&error))?;
         match verdict {
             Verdict::Pass => summary.counts.passed += 1,
-            Verdict::Fail | Verdict::Timeout => summary.counts.failed += 1,
+            Verdict::XFail => summary.counts.xfailed += 1,
+            Verdict::Fail | Verdict::XPass | Verdict::Timeout => summary.counts.failed += 1,
             Verdict::Error => summary.counts.errors += 1,
             Verdict::Skip | Verdict::NotRun => summary.counts.skipped += 1,
         }
@@ -165,7 +173,9 @@ async fn one(
     if *stopped.borrow() {
         return (end(Verdict::NotRun, Some("interrupted".to_owned()), 0), false);
     }
-    for need in scenario.file.needs.iter().flatten() {
+    let implied = (uses_virtual_clock(&scenario) && shared.faketime.is_none())
+        .then(|| "lib:faketime".to_owned());
+    for need in scenario.file.needs.iter().flatten().chain(&implied) {
         if let Some(why) = missing(need, &options.surroundings).await {
             let verdict = if options.require_needs { Verdict::Error } else { Verdict::Skip };
             return (end(verdict, Some(why), 0), false);
@@ -183,7 +193,14 @@ async fn one(
         Err(StageError::Environment(why)) => return (end(Verdict::Error, Some(why), 0), false),
     };
     let world = Arc::clone(stage.world());
-    let mut runner = Runner { stage, name: name.clone(), tell: Arc::clone(tell), number: 0 };
+    let mut runner = Runner {
+        stage,
+        name: name.clone(),
+        tell: Arc::clone(tell),
+        number: 0,
+        failed_in: Vec::new(),
+        guarded: true,
+    };
     let steps = scenario.file.steps.as_deref().unwrap_or_default();
     let nobody = Context::default();
     let body = timeout(limit, runner.steps(steps, &nobody));
@@ -199,6 +216,10 @@ async fn one(
             (Verdict::Error, Some("interrupted".to_owned()))
         }
     };
+    if let Some(expected) = &scenario.file.xfail {
+        (verdict, reason) = of_expected(expected, verdict, reason, &runner.failed_in);
+    }
+    runner.guarded = false;
     let always = scenario.file.always.as_deref().unwrap_or_default();
     let teardown = timeout(TEARDOWN, runner.all(always)).await.unwrap_or(Verdict::Timeout);
     if teardown.is_bad() && !verdict.is_bad() {
@@ -212,6 +233,51 @@ async fn one(
     shared.control.worlds().remove(&world.id);
     let steps = runner.number;
     (end(verdict, reason, steps), false)
+}
+
+/// What an expected failure makes of a verdict: a failure where it may fail is expected, anywhere else it is not, and
+/// without one the file is out of date.
+fn of_expected(
+    expected: &ExpectedFailure,
+    verdict: Verdict,
+    reason: Option<String>,
+    failed_in: &[String],
+) -> (Verdict, Option<String>) {
+    let issue = expected.issue.as_ref().map_or_else(String::new, |issue| format!(" ({issue})"));
+    let because = format!("{}{issue}", expected.because);
+    match verdict {
+        Verdict::Fail | Verdict::Timeout => {
+            let allowed = expected
+                .steps
+                .as_ref()
+                .is_none_or(|steps| steps.iter().any(|id| failed_in.contains(id)));
+            if allowed {
+                return (Verdict::XFail, Some(format!("fails as expected: {because}")));
+            }
+            let why = format!("a failure is expected elsewhere: {because}");
+            (verdict, Some(reason.map_or_else(|| why.clone(), |reason| format!("{reason}; {why}"))))
+        }
+        Verdict::Pass if expected.strict.unwrap_or(true) => {
+            let why = format!("passes unexpectedly, remove `xfail`: {because}");
+            (Verdict::XPass, Some(why))
+        }
+        Verdict::Pass => (verdict, Some(format!("passes although it need not: {because}"))),
+        Verdict::Skip | Verdict::NotRun | Verdict::XFail | Verdict::XPass | Verdict::Error => {
+            (verdict, reason)
+        }
+    }
+}
+
+/// Whether a step of a scenario lets a command see the world's time.
+fn uses_virtual_clock(scenario: &Scenario) -> bool {
+    fn any(steps: &[Step]) -> bool {
+        steps.iter().any(|step| {
+            let clock = step.run.as_ref().and_then(|run| run.client_clock);
+            clock == Some(ClientClock::Virtual) || any(step.sequence.as_deref().unwrap_or_default())
+        })
+    }
+    let used = scenario.actions.values().any(|file| any(&file.steps));
+    used || any(scenario.steps()) || any(scenario.always())
 }
 
 /// Writes what was asked for of an instance.

@@ -12,7 +12,7 @@ use super::group::Group;
 use super::seen::Seen;
 use super::stage::Stage;
 use crate::scenario::Finding;
-use crate::scenario::model::{RunAction, Signal};
+use crate::scenario::model::{ClientClock, RunAction, Signal};
 
 /// How long a command may take unless the step says otherwise.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -49,6 +49,35 @@ pub(crate) async fn act(
         environment.push((name.to_owned(), value.resolve(stage)?));
     }
     let stdin = action.stdin.as_ref().map(|text| text.resolve(stage)).transpose()?;
+    let mut clock_file = None;
+    if action.client_clock == Some(ClientClock::Virtual) {
+        let Some(library) = stage.faketime.clone() else {
+            let title = "`client_clock: virtual` needs libfaketime, which is not there";
+            return Ok(Seen { failed: Some(title.to_owned()), ..Seen::default() });
+        };
+        let offset = faketime_offset(stage.ahead());
+        environment.push(("LD_PRELOAD".to_owned(), library.display().to_string()));
+        environment.push(("FAKETIME_NO_CACHE".to_owned(), "1".to_owned()));
+        match &action.background {
+            None => environment.push(("FAKETIME".to_owned(), offset)),
+            // What is in the variable would outdo what is in the file, which can change.
+            Some(name) => {
+                let name = name.resolve(stage)?;
+                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+                let file = format!("faketime-{}", name.chars().map(plain).collect::<String>());
+                let path = stage.work.path().join(file);
+                if let Err(error) = std::fs::write(&path, offset) {
+                    let failed = Some(format!("{}: {error}", path.display()));
+                    return Ok(Seen { failed, ..Seen::default() });
+                }
+                let text = path.display().to_string();
+                environment.push(("FAKETIME_TIMESTAMP_FILE".to_owned(), text));
+                clock_file = Some(path);
+            }
+        }
+    } else {
+        stage.tell_real_clock();
+    }
     let spawned = Group::spawn(
         &program,
         |command| {
@@ -67,9 +96,15 @@ pub(crate) async fn act(
         None => Ok(group.follow(limit).await),
         Some(name) => {
             let name = name.resolve(stage)?;
+            group.clock_file = clock_file;
             background::start(stage, &name, group, action, limit).await
         }
     }
+}
+
+/// How libfaketime writes that a clock is so many milliseconds ahead: in whole seconds, rounded to the past.
+pub(crate) fn faketime_offset(ahead: i64) -> String {
+    format!("{:+}s", ahead.div_euclid(1000))
 }
 
 fn command_line(stage: &Stage, action: &RunAction) -> Result<(String, Vec<String>), Box<Finding>> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use linarite_server::Emulator;
-use linarite_server::clock::{ClockMode, Instant};
+use linarite_server::clock::{Clock, ClockMode, Instant};
 use linarite_server::control::Control;
 use linarite_server::directory::UserKey;
 use linarite_server::journal::Redactor;
@@ -30,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) control: Control,
     /// Variables of the caller that external commands may see.
     pub(crate) inherited: Vec<(String, String)>,
+    /// Where libfaketime is.
+    pub(crate) faketime: Option<PathBuf>,
+    /// Whether a report has said already that clients see another time than the world's.
+    pub(crate) told_clock: Arc<AtomicBool>,
 }
 
 /// The stage of one instance.
@@ -50,6 +55,12 @@ pub(crate) struct Stage {
     /// Number of the newest journal event when a step began, by the step's id.
     pub(crate) marks: BTreeMap<String, u64>,
     pub(crate) transcript: String,
+    /// What the report is to say: whether it is a warning, and what.
+    pub(crate) notes: Vec<(bool, String)>,
+    /// Where libfaketime is.
+    pub(crate) faketime: Option<PathBuf>,
+    /// Whether a report has said already that clients see another time than the world's.
+    told_clock: Arc<AtomicBool>,
     /// Commands that go on beside the steps, by name. They end with the stage.
     pub(crate) background: BTreeMap<String, Group>,
     redactor: Redactor,
@@ -118,6 +129,9 @@ impl Stage {
             each: Vec::new(),
             marks: BTreeMap::new(),
             transcript: String::new(),
+            notes: Vec::new(),
+            faketime: shared.faketime.clone(),
+            told_clock: Arc::clone(&shared.told_clock),
             background: BTreeMap::new(),
             redactor,
             hidden: Vec::new(),
@@ -187,6 +201,33 @@ impl Stage {
     /// The world's time.
     pub(crate) fn now(&self) -> Time {
         Time(self.world().clock.now().millis())
+    }
+
+    /// By how many milliseconds the world is ahead of this machine's time.
+    pub(crate) fn ahead(&self) -> i64 {
+        self.now().millis() - Clock::real().millis()
+    }
+
+    /// Notes, once in a run, that a command sees another time than the world's.
+    pub(crate) fn tell_real_clock(&mut self) {
+        let seconds = self.ahead() / 1000;
+        if seconds.abs() <= 60 || self.told_clock.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (minutes, word) = (seconds.abs() / 60, if seconds > 0 { "behind" } else { "ahead of" });
+        let text = format!(
+            "external commands see real time, {minutes} min {word} the world; `client_clock: virtual` gives them the world's"
+        );
+        self.notes.push((false, text));
+    }
+
+    /// Lets background commands with a virtual clock see the world's time as it is now.
+    pub(crate) fn set_background_clocks(&self) -> Result<(), String> {
+        let text = super::process::faketime_offset(self.ahead());
+        for file in self.background.values().filter_map(|group| group.clock_file.as_ref()) {
+            std::fs::write(file, &text).map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+        Ok(())
     }
 
     /// Takes secrets out of a text; the one place that all reports go through.

@@ -24,6 +24,10 @@ pub(crate) struct Runner {
     pub(crate) name: Name,
     pub(crate) tell: super::Tell,
     pub(crate) number: usize,
+    /// Ids of the steps that failed, from the innermost to the outermost.
+    pub(crate) failed_in: Vec<String>,
+    /// Whether the steps are those of the body, after which the invariants must hold.
+    pub(crate) guarded: bool,
 }
 
 /// What one step came to.
@@ -67,6 +71,14 @@ impl Runner {
 
     /// Runs a step, once or for each item.
     async fn step(&mut self, step: &Step, around: &Context) -> Verdict {
+        let verdict = self.each(step, around).await;
+        if let (true, Some(id)) = (verdict.is_bad(), &step.id) {
+            self.failed_in.push(id.clone());
+        }
+        verdict
+    }
+
+    async fn each(&mut self, step: &Step, around: &Context) -> Verdict {
         let Some(items) = &step.for_each else { return self.once(step, around).await };
         let items = match resolve(items, &self.stage) {
             Ok(Value::Array(items)) => items,
@@ -249,6 +261,10 @@ impl Runner {
                 break;
             }
             passed = next;
+            let broken = self.invariants(&context, mark, &mut tried).await;
+            if broken {
+                break;
+            }
         }
         if tried.holds()
             && step.capture.is_some()
@@ -257,7 +273,29 @@ impl Runner {
             tried.broken = Some((finding.at.clone(), finding.title.clone()));
         }
         tried.took_virtual = self.stage.now().millis() - begun;
+        if tried.holds() {
+            self.invariants(&context, mark, &mut tried).await;
+        }
         self.finish(step, number, &tried, watch)
+    }
+
+    /// Judges the invariants; says whether one does not hold.
+    async fn invariants(&self, context: &Context, mark: u64, tried: &mut Tried) -> bool {
+        let scenario = Arc::clone(&self.stage.instance.scenario);
+        let Some(all) = scenario.file.invariants.as_ref().filter(|_| self.guarded) else {
+            return false;
+        };
+        let mut found = Tried::default();
+        self.judge_into(Some(&all.0), context, mark, &mut found).await;
+        let broken = !found.holds();
+        for mut judged in found.judged.into_iter().filter(|judged| !judged.outcome.ok) {
+            judged.outcome.path = format!("invariant {}", judged.outcome.path);
+            tried.judged.push(judged);
+        }
+        if let Some(why) = found.broken {
+            tried.broken.get_or_insert(why);
+        }
+        broken
     }
 
     async fn attempt(
@@ -349,7 +387,7 @@ impl Runner {
     }
 
     fn failed_to_begin(
-        &self,
+        &mut self,
         step: &Step,
         number: usize,
         finding: &Finding,
@@ -363,7 +401,11 @@ impl Runner {
         self.finish(step, number, &tried, watch)
     }
 
-    fn finish(&self, step: &Step, number: usize, tried: &Tried, watch: Stopwatch) -> Verdict {
+    fn finish(&mut self, step: &Step, number: usize, tried: &Tried, watch: Stopwatch) -> Verdict {
+        for (warning, text) in std::mem::take(&mut self.stage.notes) {
+            let text = self.stage.redact(&text);
+            (self.tell)(RunEvent::Note { name: self.name.clone(), warning, text });
+        }
         for judged in &tried.judged {
             (self.tell)(RunEvent::Expect {
                 name: self.name.clone(),

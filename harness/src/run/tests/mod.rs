@@ -1,6 +1,7 @@
 //! Whole scenarios, run as the command line runs them.
 
 mod background;
+mod verdicts;
 
 use std::sync::{Arc, Mutex};
 
@@ -45,8 +46,13 @@ fn options() -> Options {
         har: None,
         journal: None,
         inherited: vec![("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())],
-        surroundings: Surroundings { program: |_| true, variable: |_| false },
+        surroundings: Surroundings {
+            program: |_| true,
+            variable: |_| false,
+            faketime: crate::cli::faketime,
+        },
         require_needs: false,
+        strict: false,
     }
 }
 

@@ -50,6 +50,22 @@ pub(super) fn action(step: &Node) -> Option<&'static str> {
         .find_map(|(key, _)| ACTIONS.iter().find(|action| **action == key.text).copied())
 }
 
+/// Looks at the expectations that hold after every step, which have no action of their own.
+pub(super) fn invariants(invariants: &Node, findings: &mut Vec<Finding>) {
+    for part in invariants.elements().iter().chain(std::iter::once(invariants)) {
+        for (key, _) in part.entries() {
+            let of_act = GROUPS.iter().any(|group| group.keys.contains(&key.text.as_str()));
+            if of_act || ["error", "took", "took_virtual"].contains(&key.text.as_str()) {
+                let title = format!("`{}` looks at one step, not at all of them", key.text);
+                let finding = Finding::error("scn::misplaced-expectation", key.at.clone(), title);
+                findings.push(finding.help(
+                    "an invariant looks at devices, users, journal, dsreg, files or a value",
+                ));
+            }
+        }
+    }
+}
+
 /// Looks at the expectations of a step with this action, which for a `repeat` is the action of the
 /// step that is repeated.
 pub(super) fn expectations(step: &Node, action: &str, findings: &mut Vec<Finding>) {

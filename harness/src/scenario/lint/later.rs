@@ -6,8 +6,7 @@ use crate::scenario::node::{Kind, Node};
 use crate::scenario::world::World;
 
 /// Keys of a scenario file.
-const FILE: [&str; 8] =
-    ["matrix", "faults", "invariants", "xfail", "lab", "only", "serial", "locks"];
+const FILE: [&str; 5] = ["matrix", "faults", "lab", "serial", "locks"];
 
 /// Keys of a world; an empty list or map does no harm.
 const WORLD: [&str; 3] = ["policies", "federation", "mdm"];
@@ -37,10 +36,9 @@ const WITHIN: [(&str, &[&str]); 5] = [
 ];
 
 /// Words within an action or a judgement.
-const WORDS: [(&str, &str, &[&str]); 5] = [
+const WORDS: [(&str, &str, &[&str]); 4] = [
     ("join", "kind", &["hybrid", "workplace", "down-level"]),
     ("token", "flow", &["device-code", "client-credentials", "ws-trust"]),
-    ("run", "client_clock", &["virtual"]),
     ("eventually", "clock", &["real"]),
     ("consistently", "clock", &["real"]),
 ];

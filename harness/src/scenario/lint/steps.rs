@@ -69,6 +69,7 @@ pub(super) fn scenario(
     for steps in &parts {
         walk.steps(steps, None, false);
     }
+    walk.of_file(node);
     if let Some(lab) = node.get("lab") {
         // Labs are not emulated yet, but what they use is used.
         let mut unsaid = Vec::new();
@@ -229,6 +230,30 @@ impl<'a> Walk<'a, '_> {
         self.captures(step);
         if step.get("for_each").is_some() {
             self.names.leave_each();
+        }
+    }
+
+    /// What the file says about its steps as a whole.
+    fn of_file(&mut self, node: &'a Node) {
+        if let Some(invariants) = node.get("invariants") {
+            self.texts(invariants);
+            let mut since = Vec::new();
+            matchers::expectations(invariants, &mut since, self.findings);
+            fit::invariants(invariants, self.findings);
+            for (id, at) in since {
+                self.step_id(id, at);
+            }
+        }
+        let Some(xfail) = node.get("xfail") else { return };
+        if matches!(xfail.kind, Kind::Map(_)) && xfail.get("issue").is_none() {
+            let title = "nobody is told where this expected failure is followed up";
+            let finding = Finding::warning("scn::xfail-no-issue", xfail.at.clone(), title);
+            self.findings.push(finding.help("add `issue:` with a number or an address"));
+        }
+        for step in xfail.get("steps").map_or(&[][..], Node::elements) {
+            if let Some((id, at)) = literal(Some(step)) {
+                self.step_id(id, at);
+            }
         }
     }
 

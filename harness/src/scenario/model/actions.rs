@@ -253,7 +253,7 @@ words! {
     pub enum ClientClock {
         /// The time of this machine.
         Real = "real",
-        /// The world's. Not emulated yet.
+        /// The world's, through libfaketime; the scenario is skipped where that is not there.
         Virtual = "virtual",
     }
 }

@@ -48,18 +48,32 @@ record! {
         steps: Option<Vec<Step>>,
         /// What is done at the end in any case.
         always: Option<Vec<Step>>,
-        /// What must hold after each step. Not emulated yet.
+        /// What must hold after each step and each move of the clock.
         invariants: Option<Several<Expect>>,
-        /// An expected failure. Not emulated yet.
-        xfail: Option<Node>,
+        /// An expected failure.
+        xfail: Option<ExpectedFailure>,
         /// The training lab. Not emulated yet.
         lab: Option<Node>,
-        /// Run only this one. Not emulated yet.
+        /// Run only this one, and others that say so too. An error where `CI` is set.
         only: Option<bool>,
         /// Run nothing beside it. Not emulated yet.
         serial: Option<bool>,
         /// Names of things that only one scenario may use at a time. Not emulated yet.
         locks: Option<Vec<String>>,
+    }
+}
+
+record! {
+    /// Why a scenario fails for now, so that its failure does not hide others.
+    pub struct ExpectedFailure {
+        /// Why.
+        because: String,
+        /// Where it is followed up: a number or an address.
+        issue: Option<String>,
+        /// Whether it is a failure when it passes after all. Default true.
+        strict: Option<bool>,
+        /// The ids of the steps that may fail. Any step of the body when they are left out.
+        steps: Option<Vec<String>>,
     }
 }
 

@@ -229,9 +229,9 @@ fn each_lint_says_what_and_where() {
 #[test]
 fn keys_of_later_versions_are_named_at_their_place() {
     let text = with_head(
-        "matrix: {}\nfaults: { a: {} }\ninvariants: []\nxfail: {}\nlab: {}
+        "matrix: {}\nfaults: { a: {} }\nlab: {}
 steps:
-  - { run: { argv: [x], tty: true, client_clock: virtual } }
+  - { run: { argv: [x], tty: true } }
   - { parallel: [] }
   - { admin: { set_policy: {} } }
   - { http: { get: x }, eventually: { within: 1m, clock: real } }
@@ -241,19 +241,27 @@ steps:
         .into_iter()
         .filter_map(|line| Some(line.split_once(" not-emulated: not emulated yet: ")?.1.to_owned()))
         .collect();
-    let expected = [
-        "matrix",
-        "faults",
-        "invariants",
-        "xfail",
-        "lab",
-        "tty",
-        "client_clock: virtual",
-        "parallel",
-        "set_policy",
-        "clock: real",
-    ];
+    let expected = ["matrix", "faults", "lab", "tty", "parallel", "set_policy", "clock: real"];
     assert_eq!(not_emulated, expected);
+}
+
+#[test]
+fn what_a_file_says_of_all_its_steps_is_looked_at() {
+    let text = with_head(
+        "invariants: [{ exit: 0 }, { value: $(nme), lt: 1 }]
+xfail: { because: x, steps: [too] }
+steps: [{ id: two, clock: { advance: 1m } }]
+",
+    );
+    assert_eq!(
+        findings(&text),
+        [
+            "5:16 misplaced-expectation: `exit` looks at one step, not at all of them",
+            "5:38 undefined: `nme` is not defined",
+            "~6:8 xfail-no-issue: nobody is told where this expected failure is followed up",
+            "6:30 unknown-step: no step has the id `too`",
+        ]
+    );
 }
 
 #[test]
