@@ -48,6 +48,10 @@ pub enum Kind {
     TokenIssued,
     /// Tokens were refused.
     TokenDenied,
+    /// A federation server issued an assertion.
+    FederationIssued,
+    /// A federation server refused to.
+    FederationDenied,
     /// A resource accepted a token.
     AccessGranted,
     /// A resource refused a token.
@@ -60,6 +64,12 @@ pub enum Kind {
     Tool,
     /// The clock was moved.
     Clock,
+    /// A fault was started.
+    FaultStart,
+    /// A fault was stopped.
+    FaultStop,
+    /// A fault struck.
+    FaultHit,
 }
 
 impl Kind {
@@ -73,12 +83,17 @@ impl Kind {
             Self::Leave => "leave",
             Self::TokenIssued => "token.issued",
             Self::TokenDenied => "token.denied",
+            Self::FederationIssued => "federation.issued",
+            Self::FederationDenied => "federation.denied",
             Self::AccessGranted => "access.granted",
             Self::AccessDenied => "access.denied",
             Self::DirectoryChange => "directory.change",
             Self::Admin => "admin",
             Self::Tool => "tool",
             Self::Clock => "clock.advance",
+            Self::FaultStart => "fault.start",
+            Self::FaultStop => "fault.stop",
+            Self::FaultHit => "fault.hit",
         }
     }
 }

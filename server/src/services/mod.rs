@@ -3,6 +3,7 @@
 //! No service holds a rule, none imports another; what two of them share is a rule (core), a key (keys), a table (data)
 //! or a way to read a request ([`call`]) and to write an answer ([`reply`]).
 
+pub mod adfs;
 pub mod call;
 pub mod drs;
 pub mod graph;
@@ -19,6 +20,7 @@ use crate::world::{Service, Stock};
 /// The routers of all services, and what worlds have in common: made once and used for every world.
 #[derive(Clone, Debug)]
 pub struct Services {
+    adfs: Router,
     drs: Router,
     graph: Router,
     resource: Router,
@@ -30,6 +32,7 @@ impl Services {
     /// Builds the routers.
     pub fn new() -> Self {
         Self {
+            adfs: adfs::router(),
             drs: drs::router(),
             graph: graph::router(),
             resource: resource::router(),
@@ -46,6 +49,7 @@ impl Services {
     /// The router of a service.
     pub const fn router(&self, service: Service) -> &Router {
         match service {
+            Service::Adfs => &self.adfs,
             Service::Drs => &self.drs,
             Service::Graph => &self.graph,
             Service::Resource => &self.resource,

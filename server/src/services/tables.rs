@@ -1,4 +1,4 @@
-//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml` and `graph.toml`.
+//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml` and `wstrust.toml`.
 //!
 //! The word of each refusal of core has a row for each service that can say it. What no source confirms is marked
 //! `assumed` in the table, so that it can be corrected without touching code. A table with a row missing does not load.
@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use linarite_core::refusal::{
-    AccessRefusal, DeviceRefusal, GrantRefusal, JoinRefusal, QueryRefusal, SignInRefusal,
+    AccessRefusal, DeviceRefusal, FederationRefusal, GrantRefusal, JoinRefusal, QueryRefusal,
+    SignInRefusal,
 };
 use serde::Deserialize;
 
@@ -61,12 +62,34 @@ pub struct GraphRow {
     pub assumed: bool,
 }
 
+/// How a federation server says no.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct TrustRow {
+    /// Who is at fault in the SOAP fault: `Sender` or `Receiver`.
+    pub code: String,
+    /// The local name of the subcode.
+    pub subcode: String,
+    /// The vocabulary of the subcode: `trust` (WS-Trust, of the endpoint's version) or `security` (WS-Security).
+    pub vocabulary: String,
+    /// HTTP status.
+    pub status: u16,
+    /// The reason; `{name}` is filled in.
+    pub text: String,
+    /// What a page says instead.
+    pub page: Option<String>,
+    /// Whether no source confirms the fault for this situation.
+    #[serde(default)]
+    pub assumed: bool,
+}
+
 /// All tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
     sts: BTreeMap<String, StsRow>,
     drs: BTreeMap<String, DrsRow>,
     graph: BTreeMap<String, GraphRow>,
+    trust: BTreeMap<String, TrustRow>,
 }
 
 /// Refusals of sign-in that are mistakes on the wire, not decisions.
@@ -110,6 +133,22 @@ pub const DRS_WIRE: &[&str] = &[
 /// Refusals of Graph and resources that are mistakes on the wire.
 pub const GRAPH_WIRE: &[&str] = &["endpoint-unknown", "method-unsupported"];
 
+/// Refusals of a federation server that are mistakes on the wire, or what is not emulated.
+pub const TRUST_WIRE: &[&str] = &[
+    "message-malformed",
+    "message-addressed-wrong",
+    "message-security-missing",
+    "trust-request-unsupported",
+    "trust-realm-unknown",
+    "certificatemixed-not-emulated",
+    "integrated-sign-in-malformed",
+    "passive-request-malformed",
+    "passive-request-not-emulated",
+    "federation-endpoint-off",
+    "federation-endpoint-unknown",
+    "federation-failed",
+];
+
 impl Tables {
     /// Reads the tables that are built in.
     pub fn load() -> Result<Self, String> {
@@ -121,6 +160,8 @@ impl Tables {
                 .map_err(|error| read("drs.toml", error))?,
             graph: toml::from_str(include_str!("../../data/graph.toml"))
                 .map_err(|error| read("graph.toml", error))?,
+            trust: toml::from_str(include_str!("../../data/wstrust.toml"))
+                .map_err(|error| read("wstrust.toml", error))?,
         };
         tables.complete()?;
         Ok(tables)
@@ -135,6 +176,8 @@ impl Tables {
         let graph = (AccessRefusal::ALL.iter().map(|r| r.reason()))
             .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
             .chain(GRAPH_WIRE.iter().copied());
+        let trust =
+            FederationRefusal::ALL.iter().map(|r| r.reason()).chain(TRUST_WIRE.iter().copied());
         let missing = sts
             .filter(|word| !self.sts.contains_key(*word))
             .map(|word| format!("aadsts.toml: no row for {word}"))
@@ -146,6 +189,11 @@ impl Tables {
                 graph
                     .filter(|word| !self.graph.contains_key(*word))
                     .map(|word| format!("graph.toml: no row for {word}")),
+            )
+            .chain(
+                trust
+                    .filter(|word| !self.trust.contains_key(*word))
+                    .map(|word| format!("wstrust.toml: no row for {word}")),
             )
             .collect::<Vec<_>>();
         if missing.is_empty() { Ok(()) } else { Err(missing.join("\n")) }
@@ -164,6 +212,11 @@ impl Tables {
     /// How Graph and other resources say this.
     pub fn graph(&self, reason: &str) -> Option<&GraphRow> {
         self.graph.get(reason)
+    }
+
+    /// How a federation server says this.
+    pub fn trust(&self, reason: &str) -> Option<&TrustRow> {
+        self.trust.get(reason)
     }
 }
 

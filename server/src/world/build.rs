@@ -17,6 +17,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::apps::App;
+use super::federation_settings::FederationSettings;
 use super::file::{
     AppFile, DeviceFile, DomainKindFile, MayJoinFile, SettingsFile, TrustFile, UserFile, WorldFile,
     parse_duration,
@@ -51,6 +52,8 @@ pub struct WorldPlan {
     pub apps: Vec<App>,
     /// The records that are there from the start.
     pub devices: Vec<Device>,
+    /// How the federation server of each federated domain behaves.
+    pub federation: BTreeMap<String, FederationSettings>,
 }
 
 /// Reads a world from a document (merged and without its `use`), for a world with this seed that starts at this moment.
@@ -92,10 +95,8 @@ impl Builder {
         if file.linarite.is_some_and(|v| v != 1) {
             self.problem("/linarite", "this linarite reads version 1 of the format");
         }
-        for (key, value) in [("policies", &file.policies), ("federation", &file.federation)] {
-            if value.is_some() {
-                self.problem(format!("/{key}"), format!("not emulated yet: {key}"));
-            }
+        if file.policies.is_some() {
+            self.problem("/policies", "not emulated yet: policies");
         }
         if let Some(mdm) = &file.tenant.mdm
             && mdm.scope != "none"
@@ -106,8 +107,9 @@ impl Builder {
         let users = self.users(file, &tenant);
         let apps = self.apps(&file.apps);
         let devices = self.devices(&file.devices, &users);
+        let federation = self.federation(file, &tenant);
         if self.problems.is_empty() {
-            Ok(WorldPlan { tenant, users, apps, devices })
+            Ok(WorldPlan { tenant, users, apps, devices, federation })
         } else {
             Err(self.problems)
         }
@@ -169,6 +171,29 @@ impl Builder {
             },
             settings: self.settings(&file.settings),
         }
+    }
+
+    fn federation(
+        &mut self,
+        file: &WorldFile,
+        tenant: &Tenant,
+    ) -> BTreeMap<String, FederationSettings> {
+        let federated = tenant.domains.iter().filter(|d| d.kind != DomainKind::Managed);
+        let mut all: BTreeMap<String, FederationSettings> =
+            federated.map(|d| (d.name.clone(), FederationSettings::default())).collect();
+        for (name, written) in &file.federation {
+            let pointer = format!("/federation/{name}");
+            let Some(kept) = all.get_mut(&name.to_ascii_lowercase()) else {
+                self.problem(pointer, format!("`{name}` is not a federated domain of the tenant"));
+                continue;
+            };
+            let (read, problems) = super::federation_settings::settings(written);
+            *kept = read;
+            for (key, message) in problems {
+                self.problem(format!("{pointer}/{key}"), message);
+            }
+        }
+        all
     }
 
     fn settings(&mut self, file: &SettingsFile) -> Settings {

@@ -3,8 +3,11 @@
 //! Both follow from the world file and the seed, so that the federation server (which signs) and the token service (which
 //! verifies) agree without asking each other. The keys are of the public pool.
 
+use std::collections::BTreeMap;
+
 use linarite_core::tenant::{DomainKind, Tenant};
 
+use super::federation_settings::FederationSettings;
 use super::running::WorldError;
 use crate::entropy::secret_of;
 use crate::keys::issue::self_signed;
@@ -29,18 +32,32 @@ pub struct Federation {
     pub stranger: RsaKey,
     /// The self-signed certificate of `signer` in DER, valid from 2000 to 2100.
     pub certificate: Vec<u8>,
+    /// How the server behaves.
+    pub settings: FederationSettings,
 }
 
 /// The federation of each federated domain of a tenant.
-pub(super) fn federations(tenant: &Tenant, seed: u64) -> Result<Vec<Federation>, WorldError> {
+pub(super) fn federations(
+    tenant: &Tenant,
+    mut settings: BTreeMap<String, FederationSettings>,
+    seed: u64,
+) -> Result<Vec<Federation>, WorldError> {
     let federated = tenant.domains.iter().filter_map(|domain| match &domain.kind {
         DomainKind::Federated { sts } => Some((domain.name.as_str(), sts.as_str())),
         DomainKind::Managed => None,
     });
-    federated.map(|(domain, host)| federation(domain, host, seed)).collect()
+    let made = federated.map(|(domain, host)| {
+        federation(domain, host, settings.remove(domain).unwrap_or_default(), seed)
+    });
+    made.collect()
 }
 
-fn federation(domain: &str, host: &str, seed: u64) -> Result<Federation, WorldError> {
+fn federation(
+    domain: &str,
+    host: &str,
+    settings: FederationSettings,
+    seed: u64,
+) -> Result<Federation, WorldError> {
     let [pick, ..] = secret_of(seed, "federation key", domain);
     let key = |number: usize| {
         TestKey::pick(number)
@@ -53,9 +70,13 @@ fn federation(domain: &str, host: &str, seed: u64) -> Result<Federation, WorldEr
     Ok(Federation {
         domain: domain.to_owned(),
         host: host.to_owned(),
-        issuer: format!("http://{host}/adfs/services/trust"),
+        issuer: match &settings.issuer {
+            Some(issuer) => issuer.clone(),
+            None => format!("http://{host}/adfs/services/trust"),
+        },
         signer,
         stranger: key(usize::from(pick) + 1)?,
         certificate,
+        settings,
     })
 }

@@ -1,8 +1,8 @@
 //! World files: what a person writes to describe a tenant, its users, applications and devices.
 //!
 //! The format is section 4.2 of the scenario reference; `machines` and `clock` are read by whoever drives the world and
-//! are only passed over here. What belongs to later work (`policies`, `federation`) is refused by name, so that a file
-//! never seems to have an effect that it has not.
+//! are only passed over here. What belongs to later work (`policies`) is refused by name, so that a file never seems to
+//! have an effect that it has not.
 
 use std::collections::BTreeMap;
 
@@ -39,9 +39,9 @@ pub struct WorldFile {
     /// Conditional access; not emulated yet.
     #[serde(default)]
     pub policies: Option<Value>,
-    /// Federation settings; not emulated yet.
+    /// How the federation servers behave, by the name of a federated domain.
     #[serde(default)]
-    pub federation: Option<Value>,
+    pub federation: BTreeMap<String, FederationFile>,
 }
 
 /// A tenant.
@@ -189,6 +189,22 @@ pub enum TrustFile {
     Workplace,
     /// Synchronised from a domain on premises.
     ServerAd,
+}
+
+/// How the federation server of a domain behaves.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FederationFile {
+    /// Endpoints that are off: `mex`, `passive`, `metadata`, `usernamemixed`, `windowstransport`, `certificatemixed`, `13`,
+    /// `2005`, or a pair such as `13/usernamemixed`.
+    #[serde(default)]
+    pub disable_endpoints: Vec<String>,
+    /// The issuer that assertions name and that the directory expects. Default `http://HOST/adfs/services/trust`.
+    pub issuer: Option<String>,
+    /// Lifetime of an assertion. Default 60m.
+    pub token_lifetime: Option<String>,
+    /// What the server's clock shows beyond world time, such as `30m` or `-2h`. Default 0s.
+    pub clock_offset: Option<String>,
 }
 
 /// Settings. Durations are written like `60m`, `1h 30m`, `14d`, `0s`.

@@ -6,6 +6,7 @@
 pub mod apps;
 mod build;
 pub mod federation;
+pub mod federation_settings;
 pub mod file;
 mod running;
 mod stock;

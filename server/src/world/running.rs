@@ -1,5 +1,6 @@
 //! A world that runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::services::tables::Tables;
 /// The services that hosts belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
+    /// A federation server.
+    Adfs,
     /// Device registration.
     Drs,
     /// The directory's API.
@@ -37,6 +40,7 @@ impl Service {
     /// Its word in the journal.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Adfs => "adfs",
             Self::Drs => "drs",
             Self::Graph => "graph",
             Self::Resource => "resource",
@@ -178,8 +182,8 @@ impl World {
         }
         let clock = clock(&directory, start.clock_mode, start.clock_start, starts)?;
         let apps = stock.apps()?.with(plan.apps);
-        let hosts = hosts(&plan.tenant, &apps);
-        let federations = federations(&plan.tenant, seed)?;
+        let federations = federations(&plan.tenant, plan.federation, seed)?;
+        let hosts = hosts(&plan.tenant, &apps, &federations);
         Ok(Self {
             id: start.id,
             keys: WorldKeys {
@@ -258,12 +262,15 @@ fn key_number(seed: u64, purpose: &str) -> u8 {
     pick
 }
 
-fn hosts(tenant: &Tenant, apps: &Apps) -> Vec<(String, Service)> {
+fn hosts(tenant: &Tenant, apps: &Apps, federations: &[Federation]) -> Vec<(String, Service)> {
     let fixed = HOSTS.iter().map(|(host, service)| ((*host).to_owned(), *service));
     let registration = tenant
         .domains
         .iter()
         .map(|domain| (format!("enterpriseregistration.{}", domain.name), Service::Drs));
+    // Several domains may share one server.
+    let servers: BTreeSet<&str> = federations.iter().map(|f| f.host.as_str()).collect();
+    let servers = servers.into_iter().map(|sts| (sts.to_owned(), Service::Adfs));
     let resources = apps.iter().filter_map(|app| Some((app.host.clone()?, Service::Resource)));
-    fixed.chain(registration).chain(resources).collect()
+    fixed.chain(registration).chain(servers).chain(resources).collect()
 }

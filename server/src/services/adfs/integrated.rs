@@ -1,14 +1,14 @@
 //! Integrated sign-in: a stand-in for Kerberos, which is not emulated.
 //!
-//! Only the emulated Windows client makes it. The header is `Authorization: Negotiate ` and the base64 (standard alphabet,
-//! padded) of a JSON object that says what it is, and who signs in: a computer or a user.
+//! Only the emulated Windows client makes it. The header is `Authorization: Negotiate ` and the base64 of a JSON object that
+//! says who signs in: a computer with the id of its object on premises and its security identifier, or a user.
 //!
 //! ```json
-//! {"stand_in": "kerberos", "computer": {"name": "PC1", "domain": "fabrikam.test",
-//!  "object_guid": "5f2c...-...", "sid": "S-1-5-21-1-2-3-1001"}}
-//! {"stand_in": "kerberos", "user": {"upn": "dave@fabrikam.test"}}
+//! {"computer": "PC1$", "objectGuid": "1f0c5b9e-5d0c-4b1f-9b65-0d8f6f1a7a01", "sid": "S-1-5-21-1-2-3-1001"}
+//! {"user": "dave@fabrikam.test"}
 //! ```
 //!
+//! `domain` may name the computer's domain; without it, it is the first one that the server serves.
 //! It proves nothing: the network between the emulated computer and the emulated server is believed. A ticket of a real
 //! Kerberos client is refused with 401, and the journal says why. Left out: the domain controller, and with it the
 //! question whether the computer has an account there.
@@ -37,33 +37,20 @@ pub(super) enum Principal {
 pub(super) struct Computer {
     pub(super) name: String,
     /// DNS name of its domain.
-    pub(super) domain: String,
+    pub(super) domain: Option<String>,
     /// The id of its object on premises.
     pub(super) object_guid: Guid,
     pub(super) sid: Sid,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct StandIn {
-    stand_in: String,
-    computer: Option<ComputerStandIn>,
-    user: Option<UserStandIn>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ComputerStandIn {
-    name: String,
-    domain: String,
-    object_guid: String,
-    sid: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UserStandIn {
-    upn: String,
+    computer: Option<String>,
+    domain: Option<String>,
+    object_guid: Option<String>,
+    sid: Option<String>,
+    user: Option<String>,
 }
 
 /// Bytes of a header that are looked at.
@@ -82,22 +69,19 @@ pub(super) fn principal(call: &Call) -> Result<Option<Principal>, Refused> {
     let stand_in: StandIn = serde_json::from_slice(&bytes).map_err(|_| {
         malformed("it is not the JSON of the emulated client; Kerberos and NTLM are not emulated")
     })?;
-    if stand_in.stand_in != "kerberos" {
-        return Err(malformed("stand_in is not kerberos"));
-    }
     match (stand_in.computer, stand_in.user) {
-        (Some(computer), None) => Ok(Some(Principal::Computer(Computer {
-            object_guid: computer
-                .object_guid
-                .parse()
-                .map_err(|_| malformed("object_guid is not a GUID"))?,
-            sid: Sid::parse(&computer.sid)
-                .ok_or_else(|| malformed("sid is not a security identifier"))?,
-            name: computer.name.chars().take(64).collect(),
-            domain: computer.domain.to_ascii_lowercase(),
-        }))),
-        (None, Some(user)) => Ok(Some(Principal::User(user.upn))),
-        (Some(_), Some(_)) | (None, None) => Err(malformed("it names not one principal")),
+        (Some(name), None) => {
+            let guid = stand_in.object_guid.and_then(|guid| guid.parse().ok());
+            let sid = stand_in.sid.and_then(|sid| Sid::parse(&sid));
+            Ok(Some(Principal::Computer(Computer {
+                name: name.chars().take(64).collect(),
+                domain: stand_in.domain,
+                object_guid: guid.ok_or_else(|| malformed("objectGuid is not a GUID"))?,
+                sid: sid.ok_or_else(|| malformed("sid is not a security identifier"))?,
+            })))
+        }
+        (None, Some(upn)) => Ok(Some(Principal::User(upn))),
+        (Some(_), Some(_)) | (None, None) => Err(malformed("it does not name one principal")),
     }
 }
 

@@ -166,8 +166,11 @@ fn with_integrated(call: &Call, request: &TokenRequest) -> Result<Issued, Refuse
         }
         Some(Principal::Computer(computer)) => {
             call.note("computer", computer.name.as_str());
-            let federation =
-                federation_of(call, &computer.domain).ok_or(FederationRefusal::ComputerUnknown)?;
+            let federation = match &computer.domain {
+                Some(domain) => federation_of(call, domain),
+                None => call.world.federations().iter().find(|f| f.host == call.link.host),
+            };
+            let federation = federation.ok_or(FederationRefusal::ComputerUnknown)?;
             issue(call, federation, Subject::Computer(&computer), token_type, AuthnMethod::Windows)
         }
     }

@@ -56,8 +56,17 @@ impl Answer {
 
 impl TestWorld {
     pub(in crate::services) async fn start(host: &'static str, router: Router) -> Self {
+        Self::start_with(host, router, "").await
+    }
+
+    /// The shared world with more keys at the end of its file.
+    pub(in crate::services) async fn start_with(
+        host: &'static str,
+        router: Router,
+        more: &str,
+    ) -> Self {
         let text = include_str!("../../../../fixtures/worlds/contoso.world.yaml");
-        let document = document_from_yaml(text).unwrap();
+        let document = document_from_yaml(&format!("{text}\n{more}")).unwrap();
         let start = Start {
             id: "test".to_owned(),
             seed: Some(7),
