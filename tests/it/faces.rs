@@ -45,7 +45,7 @@ impl Faces {
         [
             ("https://".to_owned(), by_proxy),
             ("https://".to_owned(), by_direct),
-            (self.prefix() + "/", by_prefix),
+            (format!("{}/", self.prefix()), by_prefix),
         ]
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use linarite_core::device::DeviceKey;
 use linarite_core::ids::{DeviceId, ObjectId, Thumbprint};
+use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal, SessionRefusal};
 use linarite_core::registration::{JoinKind, Particulars};
 use linarite_core::tenant::{RevokeDelay, Tenant};
 use linarite_core::user::User;
@@ -165,7 +166,7 @@ impl Run {
             ));
             self.story.devices.push((who, register));
         }
-        (said.map(drop).map_err(|refusal| refusal.reason()), told)
+        (said.map(drop).map_err(JoinRefusal::reason), told)
     }
 
     async fn edit(&mut self, device: usize, enabled: bool) -> (Told, Told) {
@@ -177,7 +178,7 @@ impl Run {
         if told.is_ok() {
             self.story.happen(if enabled { What::Enabled(device) } else { What::Disabled(device) });
         }
-        (said.unwrap().map(drop).map_err(|refusal| refusal.reason()), told)
+        (said.unwrap().map(drop).map_err(QueryRefusal::reason), told)
     }
 
     fn present(&self, device: usize) -> Told {
@@ -191,7 +192,7 @@ impl Run {
         if told.is_ok() {
             self.story.happen(What::Deleted(device));
         }
-        (said.unwrap().map(drop).map_err(|refusal| refusal.reason()), told)
+        (said.unwrap().map(drop).map_err(QueryRefusal::reason), told)
     }
 
     async fn leave(&mut self, device: usize, shown: Option<usize>) -> (Told, Told) {
@@ -211,7 +212,7 @@ impl Run {
         if told.is_ok() {
             self.story.happen(What::Deleted(device));
         }
-        (said.unwrap().map(drop).map_err(|refusal| refusal.reason()), told)
+        (said.unwrap().map(drop).map_err(JoinRefusal::reason), told)
     }
 
     /// A sign-in or the use of a grant; what it gives is kept.
@@ -228,7 +229,7 @@ impl Run {
             self.story.grants.push(held);
             self.story.tokens.push(held);
         }
-        said.map(drop).map_err(|refusal| refusal.reason())
+        said.map(drop).map_err(SessionRefusal::reason)
     }
 
     async fn apply(&mut self, op: &Op) -> (Told, Told) {
@@ -280,7 +281,7 @@ impl Run {
                 let device = token.on.map(|device| self.given.devices[device].1);
                 let said =
                     self.directory.check_access(self.people[token.who].id, device, self.now());
-                let said = said.unwrap().map(drop).map_err(|refusal| refusal.reason());
+                let said = said.unwrap().map(drop).map_err(AccessRefusal::reason);
                 (said, self.story.may_call(token))
             }
             Op::Forbid(who) | Op::Allow(who) => {

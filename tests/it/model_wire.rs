@@ -162,13 +162,10 @@ impl Run {
     async fn leave(&mut self, at: usize, session: Session) -> (Told, Told) {
         let outcome = self.machines[at].leave(&self.town.wire).await;
         self.sessions[at] = None;
-        let told = match self.story.deleted(session.device) {
-            Some(_) => Err("refused"),
-            None => {
-                self.story.happen(What::Deleted(session.device));
-                Ok(())
-            }
-        };
+        let told = self.story.deleted(session.device).map_or(Ok(()), |_| Err("refused"));
+        if told.is_ok() {
+            self.story.happen(What::Deleted(session.device));
+        }
         (outcome.error.map_or(Ok(()), |_| Err("refused")), told)
     }
 

@@ -100,7 +100,7 @@ fn colour_comes_only_when_it_is_wanted() {
     let desk = Desk::new();
     let steps = "  - { machine: pc1, dsregcmd: /status, expect: { exit: 9 } }\n  - { machine: pc9, leave: {} }\n";
     desk.write("bad.scenario.yaml", &crate::support::scenario(steps));
-    let fails = steps.lines().next().unwrap().to_owned() + "\n";
+    let fails = format!("{}\n", steps.lines().next().unwrap());
     desk.write("fails.scenario.yaml", &crate::support::scenario(&fails));
     for file in ["bad.scenario.yaml", "fails.scenario.yaml"] {
         for (variables, option, coloured) in [
@@ -114,7 +114,7 @@ fn colour_comes_only_when_it_is_wanted() {
             let mut command = desk.command(&["run", file, "--color", option]);
             command.envs(variables.clone());
             let ran = done(command);
-            let text = ran.out + &ran.err;
+            let text = format!("{}{}", ran.out, ran.err);
             assert_eq!(text.contains('\u{1b}'), coloured, "{file} {variables:?} {option}: {text}");
         }
     }

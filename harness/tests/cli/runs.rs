@@ -28,7 +28,7 @@ fn each_exit_code_has_its_case() {
     }
     assert_eq!(desk.run(&["run"]).code, 2);
     assert_eq!(desk.run(&["no-such-command"]).code, 2);
-    std::fs::create_dir(desk.path("empty")).unwrap();
+    std::fs::create_dir_all(desk.path("empty")).unwrap();
     assert_eq!(desk.run(&["run", "empty"]).code, 5);
 }
 
