@@ -1,4 +1,5 @@
-//! A writer of the little DER that the client needs: the certificate request of [MS-DVRJ] (device-registration.md 4.1).
+//! A writer of the little DER that the client needs: the certificate request of [MS-DVRJ] (device-registration.md 4.1), and
+//! the self-signed certificate of a computer of a domain (section 19).
 //!
 //! The request is PKCS#10 version 1: the constant subject `CN=7E980AD9-B86D-4306-9425-9AC066FB014A`, an RSA-2048 key, no
 //! attributes, signed with SHA-256. The service takes nothing but the public key from it.
@@ -15,6 +16,16 @@ const BIT_STRING: u8 = 0x03;
 const OBJECT_ID: u8 = 0x06;
 const UTF8: u8 = 0x0c;
 const ATTRIBUTES: u8 = 0xa0;
+
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+/// The tag of a certificate's version.
+const VERSION: u8 = 0xa0;
+
+/// How long a self-signed certificate is good for: ten years of 365 days.
+const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
+/// By how much it is dated back: a day.
+const BACK_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// 2.5.4.3
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
@@ -40,27 +51,73 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The DER of a name that is one common name.
+fn common_name(text: &str) -> Vec<u8> {
+    let attribute = [element(OBJECT_ID, &COMMON_NAME), element(UTF8, text.as_bytes())].concat();
+    element(SEQUENCE, &element(SET, &element(SEQUENCE, &attribute)))
+}
+
+/// What was signed, the algorithm, the signature.
+fn signed(content: Vec<u8>, key: PoolKey) -> Result<Vec<u8>, KeyTrouble> {
+    let mut signature = vec![0_u8]; // no unused bits
+    signature.extend_from_slice(&key.sign(&content)?);
+    Ok(element(
+        SEQUENCE,
+        &[content, element(SEQUENCE, &SHA256_WITH_RSA), element(BIT_STRING, &signature)].concat(),
+    ))
+}
+
+/// A moment in the form that X.509 asks for: two digits of the year until 2049, four from then on.
+fn time(ms: i64) -> Vec<u8> {
+    let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+    let text = moment.strftime("%Y%m%d%H%M%SZ").to_string();
+    match text.get(..4).and_then(|year| year.parse::<u16>().ok()) {
+        Some(1950..=2049) => element(UTC_TIME, text.get(2..).unwrap_or_default().as_bytes()),
+        _ => element(GENERALIZED_TIME, text.as_bytes()),
+    }
+}
+
+/// The DER of a self-signed certificate of `key` whose subject is the common name `name`: what a computer of a domain
+/// writes into its `userCertificate`. It holds no extensions; the service takes its key and its subject.
+pub(crate) fn self_signed(
+    key: PoolKey,
+    name: &str,
+    serial: [u8; 16],
+    now_ms: i64,
+) -> Result<Vec<u8>, KeyTrouble> {
+    // A positive number without leading zeros.
+    let mut number = serial;
+    if let Some(first) = number.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    let start = now_ms.saturating_sub(BACK_MS);
+    let validity = [time(start), time(start.saturating_add(TEN_YEARS_MS))].concat();
+    let content = [
+        element(VERSION, &element(INTEGER, &[2])),
+        element(INTEGER, &number),
+        element(SEQUENCE, &SHA256_WITH_RSA),
+        common_name(name),
+        element(SEQUENCE, &validity),
+        common_name(name),
+        key.subject_public_key_info()?,
+    ]
+    .concat();
+    signed(element(SEQUENCE, &content), key)
+}
+
 /// The DER of a certificate request for `key`, signed by it.
 pub(crate) fn certificate_request(key: PoolKey) -> Result<Vec<u8>, KeyTrouble> {
-    let attribute =
-        [element(OBJECT_ID, &COMMON_NAME), element(UTF8, REQUEST_SUBJECT.as_bytes())].concat();
-    let subject = element(SEQUENCE, &element(SET, &element(SEQUENCE, &attribute)));
     let info = element(
         SEQUENCE,
         &[
             element(INTEGER, &[0]),
-            subject,
+            common_name(REQUEST_SUBJECT),
             key.subject_public_key_info()?,
             element(ATTRIBUTES, &[]),
         ]
         .concat(),
     );
-    let mut signature = vec![0_u8]; // no unused bits
-    signature.extend_from_slice(&key.sign(&info)?);
-    Ok(element(
-        SEQUENCE,
-        &[info, element(SEQUENCE, &SHA256_WITH_RSA), element(BIT_STRING, &signature)].concat(),
-    ))
+    signed(info, key)
 }
 
 #[cfg(test)]

@@ -32,6 +32,25 @@ pub const DSREG_DIRECTORY: u32 = 0x801c_03f2;
 pub const DSREG_DEVICE_NOT_FOUND: u32 = 0x801c_03f3;
 /// The token service refused the grant.
 pub const TOKEN_INVALID_GRANT: u32 = 0xcaa2_0003;
+/// Token library: the federation server answered a request for a token with a SOAP fault, or without a token.
+pub const WSTRUST_REQUEST_FAILED: u32 = 0xcaa9_0014;
+/// Token library: the identity provider speaks another protocol than WS-Trust.
+pub const WSTRUST_PROTOCOL_NOT_SUPPORTED: u32 = 0xcaa9_0017;
+/// Token library: the federation server's metadata name no endpoint for integrated sign-in. Known from public event texts
+/// only, so it prints without a name.
+pub const WSTRUST_NO_WINDOWS_ENDPOINT: u32 = 0xcaa9_0022;
+/// Token library: the federation server's metadata name no endpoint for user name and password.
+pub const WSTRUST_NO_PASSWORD_ENDPOINT: u32 = 0xcaa9_0023;
+/// Token library: what the federation server sent is no XML, or XML that is not read (with a DTD, too large).
+pub const WSTRUST_NOT_XML: u32 = 0xcaa9_002c;
+/// Token library: the token service failed while an assertion was being exchanged for a token.
+pub const WSTRUST_TOKEN_REQUEST_FAILED: u32 = 0xcaa9_0006;
+/// Automatic join: the service connection point of the Active Directory could not be read.
+pub const AUTOJOIN_ADCONFIG_READ_FAILED: u32 = 0x801c_001d;
+/// Automatic join: discovery did not answer in time.
+pub const AUTOJOIN_DISCOVERY_TIMEOUT: u32 = 0x801c_001f;
+/// Automatic join: discovery failed; a second number says how.
+pub const AUTOJOIN_DISCOVERY_FAILED: u32 = 0x801c_0021;
 /// The token service failed in another way.
 pub const TOKEN_OTHER: u32 = 0xcaa1_002d;
 /// What came is no JSON.
@@ -55,6 +74,12 @@ pub const STATUS_REQUEST_NOT_ACCEPTED: u32 = 0xc000_00d0;
 pub const STATUS_NO_SUCH_LOGON_SESSION: u32 = 0xc000_005f;
 /// Logon status: the user name has no `@`.
 pub const STATUS_USERNAME_MALFORMED: u32 = 0xc004_844c;
+/// Logon status: the federation server returned an error in place of an assertion.
+pub const STATUS_SAML_TOKENS_EMPTY: u32 = 0xc004_84c1;
+/// Logon status: the federation server's metadata name no endpoint for user name and password.
+pub const STATUS_PASSWORD_URI_EMPTY: u32 = 0xc004_848b;
+/// Logon status: the federation server sent XML with a DTD.
+pub const STATUS_DTD_PROHIBITED: u32 = 0xc00c_ee4f;
 
 const NAMES: &[(u32, &str)] = &[
     (DSREG_MESSAGE_FORMAT, "DSREG_E_DEVICE_MESSAGE_FORMAT_ERROR"),
@@ -65,15 +90,20 @@ const NAMES: &[(u32, &str)] = &[
     (DSREG_DISCOVERY_FAILED, "DSREG_E_DISCOVERY_FAILED"),
     (DSREG_QUOTA, "DSREG_E_DEVICE_REGISTRATION_QUOTA_EXCCEEDED"),
     (DSREG_DISCOVERY_BAD_MESSAGE, "DSREG_E_DISCOVERY_BAD_MESSAGE_ERROR"),
-    (0x801c_001d, "DSREG_AUTOJOIN_ADCONFIG_READ_FAILED"),
-    (0x801c_001f, "DSREG_AUTOJOIN_DISC_WAIT_TIMEOUT"),
-    (0x801c_0021, "DSREG_AUTOJOIN_DISC_FAILED"),
+    (AUTOJOIN_ADCONFIG_READ_FAILED, "DSREG_AUTOJOIN_ADCONFIG_READ_FAILED"),
+    (AUTOJOIN_DISCOVERY_TIMEOUT, "DSREG_AUTOJOIN_DISC_WAIT_TIMEOUT"),
+    (AUTOJOIN_DISCOVERY_FAILED, "DSREG_AUTOJOIN_DISC_FAILED"),
     (DSREG_SERVER_BUSY, "DSREG_SERVER_BUSY"),
     (DSREG_TENANT_NOT_FOUND, "DSREG_DISCOVERY_TENANT_NOT_FOUND"),
     (DSREG_REALM_FAILED, "DSREG_AUTOJOIN_USERREALM_DISCOVERY_FAILED"),
     (DSREG_DIRECTORY, "DSREG_E_DIRECTORY_FAILURE"),
     (TOKEN_INVALID_GRANT, "SERVER_ERROR_INVALID_GRANT"),
     (TOKEN_OTHER, "OPERATION_PENDING"),
+    (WSTRUST_REQUEST_FAILED, "WSTRUST_REQUEST_SECURITYTOKEN_FAILED"),
+    (WSTRUST_PROTOCOL_NOT_SUPPORTED, "PROTOCOL_NOT_SUPPORTED"),
+    (WSTRUST_NO_PASSWORD_ENDPOINT, "COULDNOT_DISCOVER_USERNAME_PASSWORD_ENDPOINT"),
+    (WSTRUST_NOT_XML, "FAILED_TO_PARSE_XML"),
+    (WSTRUST_TOKEN_REQUEST_FAILED, "WSTRUST_TOKEN_REQUEST_FAIL"),
     (0xcaa8_2ee2, "INTERNET_TIMEOUT"),
     (0xcaa8_2efd, "CANNOT_CONNECT"),
     (0xcaa8_2efe, "CONNECTION_ABORTED"),
@@ -93,6 +123,9 @@ const NAMES: &[(u32, &str)] = &[
     (STATUS_UNEXPECTED_NETWORK_ERROR, "STATUS_UNEXPECTED_NETWORK_ERROR"),
     (STATUS_REQUEST_NOT_ACCEPTED, "STATUS_REQUEST_NOT_ACCEPTED"),
     (STATUS_NO_SUCH_LOGON_SESSION, "STATUS_NO_SUCH_LOGON_SESSION"),
+    (STATUS_SAML_TOKENS_EMPTY, "AAD_CLOUDAP_E_WSTRUST_SAML_TOKENS_ARE_EMPTY"),
+    (STATUS_PASSWORD_URI_EMPTY, "AAD_CLOUDAP_E_HTTP_PASSWORD_URI_IS_EMPTY"),
+    (STATUS_DTD_PROHIBITED, "WC_E_DTDPROHIBITED"),
     (STATUS_USERNAME_MALFORMED, "AAD_CLOUDAP_E_OAUTH_USERNAME_IS_MALFORMED"),
 ];
 

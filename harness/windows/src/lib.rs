@@ -6,8 +6,8 @@
 //! [`Clock`], a [`Chance`] and the board of public test keys. A [`Machine`] acts on it; each act gives an [`Outcome`] and
 //! never panics, whatever the services answer. [`Machine::snapshot`] and [`Machine::restore`] carry a machine over.
 //!
-//! Left out, and saying so when asked: hybrid join, down-level registration (`autoworkplace`), federated sign-in, Windows
-//! Hello, mobile device management, the 2017 layout of `dsregcmd`.
+//! Left out, and saying so when asked: down-level registration (`autoworkplace`), sign-in pages of federation servers,
+//! Windows Hello, mobile device management, the 2017 layout of `dsregcmd`.
 
 mod answers;
 mod der;
@@ -19,10 +19,11 @@ mod machine;
 mod outcome;
 mod surroundings;
 mod wire;
+mod xml;
 
 pub use machine::{
-    Flow, Join, Machine, MachineSpec, MachineState, Os, Register, TokenRequest, UnknownOs,
-    client_id,
+    ComputerObject, DomainPolicy, Event, Flow, Join, Machine, MachineSpec, MachineState, Os,
+    Register, TokenRequest, UnknownOs, client_id,
 };
 pub use outcome::{ErrorInfo, Outcome, Tokens};
 pub use surroundings::{Chance, Clock};

@@ -28,7 +28,7 @@ pub struct Outcome {
 pub struct ErrorInfo {
     /// The number behind `AADSTS`.
     pub aadsts: Option<u32>,
-    /// The registration service's `ErrorType` or `code`.
+    /// The registration service's `ErrorType` or `code`; the subcode (else the code) of a federation server's SOAP fault.
     pub code: Option<String>,
     /// The registration service's subcode.
     pub subcode: Option<String>,
@@ -98,18 +98,26 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) hresult: u32,
+    /// The status of the lock screen, where it does not follow from the answer's HTTP status.
+    pub(crate) logon: Option<u32>,
     pub(crate) info: Box<ErrorInfo>,
 }
 
 impl Failure {
     pub(crate) fn new(hresult: u32, message: impl Into<String>) -> Self {
         let info = ErrorInfo { message: message.into(), ..ErrorInfo::default() };
-        Self { hresult, info: Box::new(info) }
+        Self { hresult, logon: None, info: Box::new(info) }
     }
 
     /// The same failure with another number, for the places where Windows translates.
     pub(crate) fn with_hresult(mut self, hresult: u32) -> Self {
         self.hresult = hresult;
+        self
+    }
+
+    /// The same failure with a lock screen status of its own.
+    pub(crate) fn with_logon(mut self, status: u32) -> Self {
+        self.logon = Some(status);
         self
     }
 

@@ -1,9 +1,10 @@
 //! `dsregcmd.exe`: `/status`, `/join` and `/leave`, with `/debug` (device-registration.md 15).
 //!
-//! Options are read without case, with `/` or `-`. `/join` is what the scheduled task runs: it joins machines of a domain,
-//! which is not emulated, and has nothing to do on any other (exit 1, as public traces show). `/leave` wants elevation.
+//! Options are read without case, with `/` or `-`. `/join` is what the scheduled task runs: it joins machines of a domain
+//! and has nothing to do on any other (exit 1, as public traces show). `/leave` wants elevation.
 //! Without `/debug` both print nothing when they succeed, as on Windows.
 
+mod automatic;
 mod layout;
 mod status;
 
@@ -100,7 +101,7 @@ impl Machine {
                 let all = sections(self, wire.now_ms(), elevated, windows_user);
                 Outcome::done(print(&all))
             }
-            Command::Join => self.automatic_join(debug, elevated),
+            Command::Join => self.join_by_command(wire, debug, elevated).await,
             Command::Leave => self.leave_by_command(wire, debug, elevated).await,
         };
         if debug {
@@ -120,51 +121,6 @@ impl Machine {
             .take(2)
             .map(|(name, value)| format!("{}\n", field_line(name, value)));
         format!("DSREGCMD_END_STATUS\n{}", lines.collect::<String>())
-    }
-
-    /// What the scheduled task does; here it never has anything to do.
-    fn automatic_join(&self, debug: bool, elevated: bool) -> Outcome {
-        let joined = self.memory.device.as_ref();
-        if joined.is_none() && self.spec.domain.is_some() {
-            return Outcome::not_emulated("hybrid join by dsregcmd /join");
-        }
-        let reason = match joined {
-            Some(device) => format!(
-                "{} is already joined as device {}: nothing was done",
-                self.spec.name, device.device_id
-            ),
-            None => format!("{} belongs to no domain: nothing was done", self.spec.name),
-        };
-        let mut outcome = Outcome::from(Failure::new(hresult::UNKNOWN, reason));
-        outcome.hresult = None;
-        outcome.output.clear();
-        if debug {
-            let undefined = "undefined".to_owned();
-            let rows = [
-                ("preCheckResult", "DoNotJoin".to_owned()),
-                (
-                    "isPrivateKeyFound",
-                    joined.map_or_else(|| undefined.clone(), |_| "YES".to_owned()),
-                ),
-                ("isJoined", if joined.is_some() { "YES" } else { "NO" }.to_owned()),
-                ("isDcAvailable", "NO".to_owned()),
-                ("isSystem", if elevated { "YES" } else { "NO" }.to_owned()),
-                ("keyProvider", undefined.clone()),
-                (
-                    "keyContainer",
-                    joined.map_or_else(|| undefined.clone(), |device| device.key_container.clone()),
-                ),
-                ("dsrInstance", undefined),
-                ("elapsedSeconds", "0".to_owned()),
-                ("resultCode", "0x1".to_owned()),
-            ];
-            let lines = rows.iter().map(|(name, value)| format!("{name}: {value}\n"));
-            outcome.output = format!(
-                "PreJoinChecks Complete.\n{}Automatic device join pre-check tasks completed.\n",
-                lines.collect::<String>()
-            );
-        }
-        outcome
     }
 
     async fn leave_by_command(&mut self, wire: &Wire, debug: bool, elevated: bool) -> Outcome {

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::layout::{Section, fields};
+use crate::hresult::AUTOJOIN_ADCONFIG_READ_FAILED;
 use crate::machine::Machine;
 use crate::machine::state::{
     DeviceAuth, FailedJoin, Profile, PrtDiagnostics, Registration, ServiceEntry,
@@ -49,7 +50,7 @@ pub(super) fn sections(
         section.yes_no("AadRecoveryEnabled", false).field("KeySignTest", signed);
         all.push(section);
     } else if machine.spec.domain.is_some() || machine.memory.failed_join.is_some() {
-        all.push(before_join(machine.memory.failed_join.as_ref(), now_ms, elevated));
+        all.push(before_join(machine, now_ms, elevated));
     }
     all.push(hello(profile, device.is_some()));
     all
@@ -174,22 +175,65 @@ fn prt_diagnostics(section: &mut Section, shown: &PrtDiagnostics) {
         .field("Credential Type", &shown.credential)
         .field("Correlation ID", &shown.correlation_id)
         .field("Endpoint URI", &shown.endpoint)
-        .field("HTTP Method", "POST")
+        .field("HTTP Method", &shown.method)
         .field("HTTP Error", format!("{:#x}", shown.http_error))
         .field("HTTP status", shown.http_status.to_string())
         .field("Server Error Code", &shown.error)
         .field("Server Error Description", &shown.description);
 }
 
-fn before_join(failed: Option<&FailedJoin>, now_ms: i64, elevated: bool) -> Section {
+/// The tests before a join. They are not run: what the last automatic join met stands for them.
+fn tests_of_domain(section: &mut Section, failed: Option<&FailedJoin>, fallback: bool) {
+    let phase = failed.map_or("", |failed| failed.phase.as_str());
+    let number = failed.map_or(0, |failed| failed.client_error);
+    let fails = |number: u32, cause: Option<u32>| {
+        format!("FAIL [{number:#010x}/{:#010x}]", cause.unwrap_or(number))
+    };
+    let failed_here = fails(number, failed.and_then(|failed| failed.cause));
+    let skipped = || "SKIPPED".to_owned();
+    let pass = || "PASS".to_owned();
+    let no_tenant = number == AUTOJOIN_ADCONFIG_READ_FAILED;
+    section.field("AD Connectivity Test", pass());
+    let token_error = failed.and_then(|failed| failed.token_error);
+    let federated = failed.is_some_and(|failed| failed.registration_type == "fed");
+    let [configuration, discovery, connectivity, token] = match phase {
+        "" => [pass(), skipped(), skipped(), skipped()],
+        _ if no_tenant => [failed_here, skipped(), skipped(), skipped()],
+        "discover" => [pass(), failed_here, skipped(), skipped()],
+        _ => {
+            let token = match token_error {
+                Some(number) => fails(number, None),
+                None if federated => pass(),
+                None => skipped(),
+            };
+            [pass(), pass(), pass(), token]
+        }
+    };
+    section
+        .field("AD Configuration Test", configuration)
+        .field("DRS Discovery Test", discovery)
+        .field("DRS Connectivity Test", connectivity)
+        .field("Token acquisition Test", token)
+        .field("Fallback to Sync-Join", if fallback { "ENABLED" } else { "DISABLED" });
+}
+
+fn before_join(machine: &Machine, now_ms: i64, elevated: bool) -> Section {
+    let failed = machine.memory.failed_join.as_ref();
     let mut section = Section::new("Diagnostic Data");
     section
         .field("Diagnostics Reference", "www.microsoft.com/aadjerrors")
         .field("User Context", if elevated { "ELEVATED User" } else { "UN-ELEVATED User" })
         .field("Client Time", utc(now_ms));
+    if machine.spec.domain.is_some() {
+        let fallback = !machine.memory.policy.no_fallback_to_sync_join;
+        tests_of_domain(&mut section, failed, fallback);
+    }
     if let Some(failed) = failed {
+        section.field("Previous Registration", utc(failed.at_ms));
+        if !failed.registration_type.is_empty() {
+            section.field("Registration Type", &failed.registration_type);
+        }
         section
-            .field("Previous Registration", utc(failed.at_ms))
             .field("Error Phase", &failed.phase)
             .field("Client ErrorCode", format!("{:#010x}", failed.client_error))
             .field("Server ErrorCode", &failed.server_error)

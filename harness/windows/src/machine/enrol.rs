@@ -1,5 +1,5 @@
-//! What joining and registering share: discovery, the user's realm, a token for the registration service, and the request
-//! for a device certificate (device-registration.md 2.2, 4.1 to 4.3, 9).
+//! What joining and registering share: discovery, the user's realm, a token for the registration service (from a federated
+//! user by way of [`federation`]), and the request for a device certificate (device-registration.md 2.2, 4.1 to 4.3, 9).
 //!
 //! The answer is not believed: the certificate must parse, name one device, and hold the very key that asked for it.
 
@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::federation::{self, Caller};
+use super::realm::{Federation, Realm, realm};
 use super::state::{DeviceAuth, Registration, ServiceEntry, Tenant};
 use crate::answers::{member, text};
 use crate::der;
@@ -23,7 +25,7 @@ use crate::wire::{Ask, Line, Speaker, escaped};
 pub(crate) const BROKER: &str = "29d9ed98-a469-4536-ade2-f981bc1d605e";
 
 /// The registration service as a resource.
-const REGISTRATION_RESOURCE: &str = "urn:ms-drs:enterpriseregistration.windows.net";
+pub(super) const REGISTRATION_RESOURCE: &str = "urn:ms-drs:enterpriseregistration.windows.net";
 
 /// `JoinType` of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) enum JoinType {
     Join = 0,
     /// Add Work or School Account.
     Register = 4,
+    /// Hybrid join of a computer of a domain.
+    Hybrid = 6,
 }
 
 /// What an enrolment that worked gives.
@@ -39,6 +43,7 @@ pub(super) enum JoinType {
 pub(super) struct Enrolled {
     pub(super) registration: Registration,
     pub(super) tokens: Tokens,
+    pub(super) realm: Realm,
 }
 
 /// An enrolment that failed, and in which of `dsregcmd`'s phases.
@@ -48,7 +53,7 @@ pub(super) struct EnrolFailure {
     pub(super) failure: Failure,
 }
 
-fn in_phase(phase: &'static str) -> impl FnOnce(Failure) -> EnrolFailure {
+pub(super) fn in_phase(phase: &'static str) -> impl FnOnce(Failure) -> EnrolFailure {
     move |failure| EnrolFailure { phase, failure }
 }
 
@@ -62,13 +67,30 @@ pub(super) async fn enrol(
 ) -> Result<Enrolled, EnrolFailure> {
     let domain = domain_of(upn).map_err(in_phase("pre-check"))?;
     let tenant = discover(line, domain).await.map_err(in_phase("discover"))?;
-    managed_realm(line, upn, Speaker::Registration).await.map_err(in_phase("discover"))?;
-    let tokens =
-        registration_token(line, &tenant, upn, password).await.map_err(in_phase("auth"))?;
-    let registration = request_certificate(line, name, join_type, upn, tenant, &tokens)
+    let realm = realm(line, upn, Speaker::Registration).await.map_err(in_phase("discover"))?;
+    let tokens = match &realm {
+        Realm::Managed => registration_token(line, &tenant, upn, password).await,
+        Realm::Federated(federation) => {
+            federated_token(line, &tenant, federation, Caller::User { upn, password }).await
+        }
+    };
+    let tokens = tokens.map_err(in_phase("auth"))?;
+    let who = Newcomer { name, domain, upn };
+    let registration = request_certificate(line, who, join_type, tenant, &tokens)
         .await
         .map_err(in_phase("join"))?;
-    Ok(Enrolled { registration, tokens })
+    Ok(Enrolled { registration, tokens, realm })
+}
+
+/// A token for the registration service by way of a federation server.
+pub(super) async fn federated_token(
+    line: &Line,
+    tenant: &Tenant,
+    federation: &Federation,
+    caller: Caller<'_>,
+) -> Result<Tokens, Failure> {
+    let assertion = federation::assertion(line, federation, caller).await?;
+    federation::swap(line, tenant, &assertion).await
 }
 
 /// The domain of a user principal name.
@@ -82,7 +104,7 @@ pub(super) fn domain_of(upn: &str) -> Result<&str, Failure> {
     }
 }
 
-async fn discover(line: &Line, domain: &str) -> Result<Tenant, Failure> {
+pub(super) async fn discover(line: &Line, domain: &str) -> Result<Tenant, Failure> {
     let url = line.registration(&format!("/{}/Discover?api-version=1.9", escaped(domain)));
     let ask = Ask::get(url).header("accept", "application/json").like_dsreg(&line.os_version);
     let answer = line.send(ask).await.map_err(|fault| fault.into_failure(Speaker::Registration))?;
@@ -152,26 +174,6 @@ fn tenant(json: &Value) -> Tenant {
     }
 }
 
-/// Asks for the user's realm and goes on only when the cloud itself checks the password.
-pub(super) async fn managed_realm(line: &Line, upn: &str, speaker: Speaker) -> Result<(), Failure> {
-    let url = line.login(&format!("/common/userrealm/{}?api-version=1.0", escaped(upn)));
-    let ask = Ask::get(url).header("accept", "application/json");
-    let answer = line.send(ask).await.map_err(|fault| fault.into_failure(speaker))?;
-    let kind = answer.json().and_then(|json| text(&json, &["account_type"]));
-    let Some(kind) = kind.filter(|_| answer.is_success()) else {
-        return Err(answer.unexpected(hresult::DSREG_REALM_FAILED, "the user's realm in JSON"));
-    };
-    if kind.eq_ignore_ascii_case("managed") {
-        return Ok(());
-    }
-    if kind.eq_ignore_ascii_case("federated") {
-        let message = format!("not emulated: federated sign-in (the realm of {upn} is federated)");
-        return Err(answer.failure(hresult::NOT_IMPLEMENTED, message));
-    }
-    let message = format!("{upn} belongs to no realm of the cloud (account type {kind})");
-    Err(answer.failure(hresult::DSREG_REALM_FAILED, message))
-}
-
 async fn registration_token(
     line: &Line,
     tenant: &Tenant,
@@ -209,39 +211,80 @@ pub(super) fn token_url(line: &Line, tenant: &Tenant) -> String {
     }
 }
 
-fn key_failure(trouble: &KeyTrouble) -> Failure {
+pub(super) fn key_failure(trouble: &KeyTrouble) -> Failure {
     Failure::new(hresult::UNKNOWN, trouble.to_string())
 }
 
-async fn request_certificate(
+/// Who asks for a device certificate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Newcomer<'a> {
+    /// The computer name.
+    pub(super) name: &'a str,
+    /// The domain that stands for the tenant when discovery named none.
+    pub(super) domain: &'a str,
+    /// The user, or nothing for a computer of a domain.
+    pub(super) upn: &'a str,
+}
+
+/// The keys of one registration and what goes on the wire of them.
+pub(super) struct Keys {
+    device: PoolKey,
+    transport: PoolKey,
+    /// The member `CertificateRequest`.
+    pub(super) request: Value,
+    /// The member `TransportKey`.
+    pub(super) blob: String,
+}
+
+impl Keys {
+    /// Takes two keys from the board and signs a request with the first.
+    pub(super) fn take(line: &Line) -> Result<Self, Failure> {
+        let stream = format!("{}/keys", line.machine);
+        let device = line.wire.keys().take(line.wire.chance(), &stream);
+        let transport = line.wire.keys().take(line.wire.chance(), &stream);
+        let request = der::certificate_request(device).map_err(|trouble| key_failure(&trouble))?;
+        let blob = transport.public_blob().map_err(|trouble| key_failure(&trouble))?;
+        let request = json!({ "Type": "pkcs10", "Data": STANDARD.encode(request) });
+        Ok(Self { device, transport, request, blob: STANDARD.encode(blob) })
+    }
+}
+
+/// Asks with a token.
+pub(super) async fn request_certificate(
     line: &Line,
-    name: &str,
+    who: Newcomer<'_>,
     join_type: JoinType,
-    upn: &str,
     tenant: Tenant,
     tokens: &Tokens,
 ) -> Result<Registration, Failure> {
-    let stream = format!("{}/keys", line.machine);
-    let device_key = line.wire.keys().take(line.wire.chance(), &stream);
-    let transport_key = line.wire.keys().take(line.wire.chance(), &stream);
-    let request = der::certificate_request(device_key).map_err(|trouble| key_failure(&trouble))?;
-    let blob = transport_key.public_blob().map_err(|trouble| key_failure(&trouble))?;
+    let keys = Keys::take(line)?;
     let body = json!({
-        "CertificateRequest": { "Type": "pkcs10", "Data": STANDARD.encode(request) },
-        "TransportKey": STANDARD.encode(blob),
-        "TargetDomain": if tenant.name.is_empty() { domain_of(upn)? } else { &tenant.name },
+        "CertificateRequest": keys.request,
+        "TransportKey": keys.blob,
+        "TargetDomain": if tenant.name.is_empty() { who.domain } else { &tenant.name },
         "DeviceType": "Windows",
         "OSVersion": line.os_version,
-        "DeviceDisplayName": name,
+        "DeviceDisplayName": who.name,
         "JoinType": join_type as u8,
         "attributes": { "ReuseDevice": "true", "ReturnClientSid": "true" },
     });
     let endpoint = line.relocate(&tenant.join.url);
     let mark = if endpoint.contains('?') { '&' } else { '?' };
     let ask = Ask::json(format!("{endpoint}{mark}api-version=2.0"), &body)
-        .header("authorization", format!("Bearer {}", tokens.access_token))
-        .header("accept", "application/json")
-        .like_dsreg(&line.os_version);
+        .header("authorization", format!("Bearer {}", tokens.access_token));
+    certified(line, ask, &keys, who.upn, tenant).await
+}
+
+/// Sends a request for a certificate and reads the answer.
+pub(super) async fn certified(
+    line: &Line,
+    ask: Ask<'_>,
+    keys: &Keys,
+    upn: &str,
+    tenant: Tenant,
+) -> Result<Registration, Failure> {
+    let (device_key, transport_key) = (keys.device, keys.transport);
+    let ask = ask.header("accept", "application/json").like_dsreg(&line.os_version);
     let answer = line.send(ask).await.map_err(|fault| fault.into_failure(Speaker::Registration))?;
     let json = answer.json().filter(|json| {
         answer.is_success() && member(json, "Certificate").is_some_and(Value::is_object)

@@ -6,7 +6,9 @@
 //! best-effort basis, as the broker does.
 
 use super::enrol::{EnrolFailure, JoinType, enrol};
+use super::federation::{self, Caller};
 use super::prt::{Credential, acquire, diagnostics, learned};
+use super::realm::Realm;
 use super::state::{DeviceAuth, FailedJoin, Registration, WorkAccount};
 use super::{Machine, sign_in};
 use crate::hresult;
@@ -71,8 +73,8 @@ impl Machine {
         let line = self.line(wire);
         let enrolled =
             enrol(&line, &self.spec.name, JoinType::Join, &request.upn, &request.password).await;
-        let registration = match enrolled {
-            Ok(enrolled) => enrolled.registration,
+        let (registration, realm) = match enrolled {
+            Ok(enrolled) => (enrolled.registration, enrolled.realm),
             Err(EnrolFailure { phase, failure }) => {
                 self.memory.failed_join = Some(failed_join(&line, phase, &failure));
                 return failure.into();
@@ -90,7 +92,7 @@ impl Machine {
         let key = request.windows_user.as_ref().unwrap_or(&request.upn).to_lowercase();
         self.memory.current = Some(key.clone());
         if let Err(failure) =
-            self.logon_with_password(&line, &key, &request.upn, &request.password).await
+            self.logon_with_password(&line, &key, &request.upn, &request.password, &realm).await
         {
             output = format!(
                 "{output}no primary refresh token: {} {}\n",
@@ -108,11 +110,24 @@ impl Machine {
         key: &str,
         upn: &str,
         password: &str,
+        realm: &Realm,
     ) -> Result<(), Failure> {
         let Some(device) = self.memory.device.clone() else {
             return Err(Failure::new(hresult::UNKNOWN, "the machine is not joined"));
         };
-        let acquired = acquire(line, &device, Credential::Password { upn, password }).await;
+        let acquired = match realm {
+            Realm::Managed => acquire(line, &device, Credential::Password { upn, password }).await,
+            Realm::Federated(federation) => {
+                let caller = Caller::User { upn, password };
+                match federation::assertion(line, federation, caller).await {
+                    Ok(assertion) => {
+                        let assertion = &assertion;
+                        acquire(line, &device, Credential::Assertion { upn, assertion }).await
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
+        };
         let profile = self.profile(key);
         match acquired {
             Ok(prt) => {
@@ -125,6 +140,8 @@ impl Machine {
             }
             Err(failure) => {
                 profile.diagnostics = Some(diagnostics(&failure, false, upn, line, &device));
+                self.memory.events.sign_in_failed(line.wire.now_ms(), upn, &failure);
+                let profile = self.profile(key);
                 if let Some(auth) = learned(&failure) {
                     if let Some(prt) = &mut profile.prt {
                         prt.refused = true;
@@ -202,11 +219,14 @@ pub(super) fn tenant_name(registration: &Registration) -> &str {
         .map_or("a tenant without a name", String::as_str)
 }
 
-fn failed_join(line: &Line, phase: &str, failure: &Failure) -> FailedJoin {
+pub(super) fn failed_join(line: &Line, phase: &str, failure: &Failure) -> FailedJoin {
     let info = &failure.info;
     FailedJoin {
         at_ms: line.wire.now_ms(),
         phase: phase.to_owned(),
+        registration_type: String::new(),
+        token_error: None,
+        cause: None,
         client_error: failure.hresult,
         server_error: info.code.clone().or_else(|| info.oauth.clone()).unwrap_or_default(),
         server_suberror: info.subcode.clone().or_else(|| info.suberror.clone()).unwrap_or_default(),

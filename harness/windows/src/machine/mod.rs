@@ -1,15 +1,20 @@
 //! A machine: a name, an operating system, its local Windows users, and a memory that survives between steps.
 //!
 //! Each act stands in its own file: joining and registering ([`join`], on top of [`enrol`]), leaving ([`leave`]), signing
-//! in ([`sign_in`]), the primary refresh token ([`prt`]), tokens ([`token`], [`authorize`]). FAQ cases A6 to A17, A23, A27.
+//! in ([`sign_in`], [`realm`], [`federation`]), the automatic join of domain computers ([`hybrid`]), the primary refresh
+//! token ([`prt`]), tokens ([`token`], [`authorize`]), the event log ([`events`]). FAQ cases A6 to A17, A23, A25, A27.
 //!
-//! Left out: hybrid join and down-level registration, federated sign-in, Windows Hello, MDM. They say "not emulated".
+//! Left out: down-level registration, Windows Hello, MDM. They say "not emulated".
 
 mod authorize;
 mod enrol;
+mod events;
+mod federation;
+mod hybrid;
 mod join;
 mod leave;
 mod prt;
+mod realm;
 mod sign_in;
 pub(crate) mod state;
 mod token;
@@ -19,10 +24,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::hybrid::ComputerAccount;
 use self::state::{Memory, Profile, Registration};
 use crate::outcome::Outcome;
 use crate::wire::{Line, Wire};
 
+pub use self::events::Event;
+pub use self::hybrid::{ComputerObject, DomainPolicy};
 pub use self::join::{Join, Register};
 pub use self::token::{Flow, TokenRequest, client_id};
 
@@ -115,7 +123,7 @@ pub struct MachineSpec {
     pub windows_users: Vec<String>,
     /// Whoever acts without a name of their own is the built-in administrator (RID 500), whom Windows will not let join.
     pub builtin_administrator: bool,
-    /// The Active Directory domain it belongs to; its hybrid join is not emulated.
+    /// The Active Directory domain it belongs to, such as `contoso.test`: then it can join by itself, as a hybrid.
     pub domain: Option<String>,
 }
 
@@ -160,6 +168,9 @@ impl Machine {
             wire.keys().note(registration.device_key);
             wire.keys().note(registration.transport_key);
         }
+        if let Some(key) = memory.computer.as_ref().and_then(|computer| computer.key) {
+            wire.keys().note(key);
+        }
         Self { spec, online, memory }
     }
 
@@ -176,6 +187,11 @@ impl Machine {
     /// Its key in the scenario.
     pub fn key(&self) -> &str {
         &self.spec.key
+    }
+
+    /// Its event log, oldest first: what its automatic joins and its sign-ins left there.
+    pub fn events(&self) -> &[Event] {
+        self.memory.events.all()
     }
 
     /// The computer name.
@@ -196,8 +212,13 @@ impl Machine {
     /// Reinstalls the machine: nothing is told to the service, so its records stay (FAQ A15). Without `keep_name` it gets
     /// a new name such as `DESKTOP-4F2A9C1`.
     pub fn wipe(&mut self, wire: &Wire, keep_name: bool) -> Outcome {
-        self.memory = Memory::default();
-        if !keep_name {
+        let before = std::mem::take(&mut self.memory);
+        // The domain's side survives: its policy, and the account of a computer that comes back under its name.
+        self.memory.policy = before.policy;
+        if keep_name {
+            self.memory.computer =
+                before.computer.map(|account| ComputerAccount { key: None, ..account });
+        } else {
             let drawn = self.line(wire).random::<8>("computer-name");
             let letters = b"0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
             let picked = drawn.iter().take(7).filter_map(|byte| {

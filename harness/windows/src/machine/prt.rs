@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::enrol::{BROKER, token_url};
+use super::federation::Assertion;
 use super::state::{DeviceAuth, Prt, PrtDiagnostics, Registration};
 use crate::answers::{number, text};
 use crate::hresult;
@@ -30,8 +31,19 @@ const LIFETIME_S: i64 = 14 * 24 * 60 * 60;
 /// With what a primary refresh token is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Credential<'a> {
-    Password { upn: &'a str, password: &'a str },
-    RefreshToken { upn: &'a str, token: &'a str },
+    Password {
+        upn: &'a str,
+        password: &'a str,
+    },
+    RefreshToken {
+        upn: &'a str,
+        token: &'a str,
+    },
+    /// What the federation server of the user says.
+    Assertion {
+        upn: &'a str,
+        assertion: &'a Assertion,
+    },
 }
 
 /// What an app token is asked for.
@@ -88,6 +100,11 @@ pub(super) async fn acquire(
             let mut payload = common(WINDOWS_LOGON, "password");
             put(&mut payload, "username", upn);
             put(&mut payload, "password", password);
+            (upn, payload)
+        }
+        Credential::Assertion { upn, assertion } => {
+            let mut payload = common(WINDOWS_LOGON, assertion.grant());
+            put(&mut payload, "assertion", &STANDARD.encode(&assertion.xml));
             (upn, payload)
         }
         Credential::RefreshToken { upn, token } => {
@@ -270,6 +287,9 @@ fn opened(answer: &Answer, prt: &Prt) -> Result<Value, Failure> {
 /// The status of the logon screen for a failure (errors.md 4): an answer of 400 and an unreachable service both show as
 /// "the user name or password is incorrect".
 pub(super) fn logon_status(failure: &Failure) -> u32 {
+    if let Some(status) = failure.logon {
+        return status;
+    }
     match (failure.info.http_status, failure.info.winhttp) {
         (Some(200..=299), _) if failure.hresult == hresult::DSREG_REALM_FAILED => {
             hresult::STATUS_NO_SUCH_LOGON_SESSION
@@ -290,6 +310,11 @@ pub(super) fn diagnostics(
     registration: &Registration,
 ) -> PrtDiagnostics {
     let info = &failure.info;
+    let exchange = info.exchange.as_deref().and_then(|exchange| exchange.split_once(' '));
+    let (method, endpoint) = exchange.map_or_else(
+        || ("POST".to_owned(), token_url(line, &registration.tenant)),
+        |(method, url)| (method.to_owned(), url.to_owned()),
+    );
     PrtDiagnostics {
         renewal,
         at_ms: line.wire.now_ms(),
@@ -297,10 +322,11 @@ pub(super) fn diagnostics(
         upn: upn.to_owned(),
         credential: if renewal { "Refresh Token" } else { "Password" }.to_owned(),
         correlation_id: info.request_id.clone().unwrap_or_default(),
-        endpoint: token_url(line, &registration.tenant),
+        method,
+        endpoint,
         http_error: info.winhttp.unwrap_or(0),
         http_status: info.http_status.unwrap_or(0),
-        error: info.oauth.clone().unwrap_or_default(),
+        error: info.oauth.clone().or_else(|| info.code.clone()).unwrap_or_default(),
         description: info.message.split(['\r', '\n']).next().unwrap_or_default().to_owned(),
     }
 }

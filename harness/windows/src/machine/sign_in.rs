@@ -1,6 +1,6 @@
 //! Signing in to Windows.
 //!
-//! On a joined machine the cloud checks the password and gives a primary refresh token. When it does not, whatever the
+//! On a joined machine the cloud (or the user's federation server, FAQ A25) checks the password, and the cloud gives a primary refresh token. When it does not, whatever the
 //! reason, the last password that worked still opens the desktop (FAQ N13, N31), without a new token. Otherwise the lock
 //! screen says that the user name or password is incorrect, and the status tells the reasons apart (errors.md 4, FAQ A22,
 //! A23). On a machine that is not joined only local users sign in, without the network.
@@ -10,8 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Machine;
-use super::enrol::{domain_of, managed_realm};
+use super::enrol::domain_of;
 use super::prt::{diagnostics, logon_status};
+use super::realm::realm;
 use super::state::CachedLogon;
 use crate::hresult;
 use crate::outcome::{Failure, Outcome};
@@ -74,16 +75,16 @@ impl Machine {
         upn: &str,
         password: &str,
     ) -> Result<(), Failure> {
-        let realm = match domain_of(upn) {
-            Ok(_) => managed_realm(line, upn, Speaker::Tokens).await,
+        let found = match domain_of(upn) {
+            Ok(_) => realm(line, upn, Speaker::Tokens).await,
             Err(failure) => Err(failure),
         };
-        if let (Err(failure), Some(device)) = (&realm, &self.memory.device) {
+        if let (Err(failure), Some(device)) = (&found, &self.memory.device) {
             let shown = diagnostics(failure, false, upn, line, device);
             self.profile(key).diagnostics = Some(shown);
+            self.memory.events.sign_in_failed(line.wire.now_ms(), upn, failure);
         }
-        realm?;
-        self.logon_with_password(line, key, upn, password).await
+        self.logon_with_password(line, key, upn, password, &found?).await
     }
 
     /// The Windows user who signs in with the account `upn`: the one who did before, else a new one named after it.

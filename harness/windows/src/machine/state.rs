@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::events::EventLog;
+use super::hybrid::{ComputerAccount, DomainPolicy};
 use crate::keys::PoolKey;
 
 /// A machine's memory: what Windows keeps in its registry, certificate stores and logon cache.
@@ -19,6 +21,13 @@ pub(crate) struct Memory {
     pub(crate) current: Option<String>,
     /// The last attempt to join, when it failed.
     pub(crate) failed_join: Option<FailedJoin>,
+    /// Its computer account in its Active Directory domain.
+    #[serde(default)]
+    pub(crate) computer: Option<ComputerAccount>,
+    #[serde(default)]
+    pub(crate) policy: DomainPolicy,
+    #[serde(default)]
+    pub(crate) events: EventLog,
 }
 
 /// One registration: a join (of the machine) or a work account (of one Windows user).
@@ -119,11 +128,18 @@ pub(crate) struct PrtDiagnostics {
     pub(crate) upn: String,
     pub(crate) credential: String,
     pub(crate) correlation_id: String,
+    /// Of the exchange that failed: with the token service or with the user's federation server.
+    #[serde(default = "post")]
+    pub(crate) method: String,
     pub(crate) endpoint: String,
     pub(crate) http_error: u32,
     pub(crate) http_status: u16,
     pub(crate) error: String,
     pub(crate) description: String,
+}
+
+fn post() -> String {
+    "POST".to_owned()
 }
 
 /// One account added by "Add Work or School Account".
@@ -139,6 +155,15 @@ pub(crate) struct FailedJoin {
     pub(crate) at_ms: i64,
     /// `pre-check`, `discover`, `auth` or `join`.
     pub(crate) phase: String,
+    /// Of an automatic join: `sync` or `fed`; else empty.
+    #[serde(default)]
+    pub(crate) registration_type: String,
+    /// Of an automatic join: the number of the failure to get a token for the computer, when there was one.
+    #[serde(default)]
+    pub(crate) token_error: Option<u32>,
+    /// The number under `client_error`, when Windows gives two.
+    #[serde(default)]
+    pub(crate) cause: Option<u32>,
     pub(crate) client_error: u32,
     pub(crate) server_error: String,
     pub(crate) server_suberror: String,

@@ -103,6 +103,7 @@ impl Fault {
         }
         Failure {
             hresult: self.kind.hresult(speaker),
+            logon: None,
             info: Box::new(ErrorInfo {
                 message,
                 winhttp: self.kind.winhttp(),
@@ -124,13 +125,14 @@ pub(crate) fn classify(error: &reqwest::Error) -> (FaultKind, String) {
         if let Some(found) = inner.downcast_ref::<rustls::Error>() {
             tls = Some(found.clone());
         }
-        // An io::Error hides what it wraps from `source` when that is the error itself.
-        if let Some(wrapped) =
-            inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
-            && let Some(found) = wrapped.downcast_ref::<rustls::Error>()
-        {
-            tls = Some(found.clone());
-            innermost = found.to_string();
+        // An io::Error hides what it wraps from `source` when that is the error itself, and wraps others of its kind.
+        let mut hidden = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        while let Some(wrapped) = hidden {
+            if let Some(found) = wrapped.downcast_ref::<rustls::Error>() {
+                tls = Some(found.clone());
+                innermost = found.to_string();
+            }
+            hidden = wrapped.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         }
         cause = inner.source();
     }

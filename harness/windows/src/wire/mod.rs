@@ -194,6 +194,18 @@ impl<'a> Ask<'a> {
         Self { method: Method::POST, body: Some(body), ..Self::get(url) }
     }
 
+    /// A PUT of JSON.
+    pub(crate) fn json_put(url: impl Into<String>, body: &Value) -> Self {
+        Self { method: Method::PUT, ..Self::json(url, body) }
+    }
+
+    /// A POST of a SOAP 1.2 envelope.
+    pub(crate) fn soap(url: impl Into<String>, action: &str, envelope: String) -> Self {
+        let body = ("application/soap+xml; charset=utf-8", envelope);
+        let ask = Self { method: Method::POST, body: Some(body), ..Self::get(url) };
+        ask.header("soapaction", action)
+    }
+
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -261,6 +273,19 @@ impl Line {
             }
         }
         url.to_owned()
+    }
+
+    /// Whether a password may be sent to this address: over TLS, or to the very place where the token service is reached
+    /// in the clear (the emulator's face of path prefixes).
+    pub(crate) fn is_safe(&self, url: &str) -> bool {
+        let starts = |head: &str| {
+            url.get(..head.len()).is_some_and(|start| start.eq_ignore_ascii_case(head))
+        };
+        let login = &self.wire.inner.spec.login;
+        let host = login.find("://").map_or(0, |end| end + 3);
+        let end = login.get(host..).and_then(|rest| rest.find('/'));
+        let origin = end.and_then(|end| login.get(..host + end)).unwrap_or(login);
+        starts("https://") || starts(&format!("{origin}/"))
     }
 
     /// Sends one request and reads the whole answer.

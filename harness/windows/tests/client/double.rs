@@ -62,6 +62,10 @@ pub(crate) enum Step {
     Renew,
     Delete,
     Authorize,
+    Mex,
+    Trust,
+    Swap,
+    Complete,
     Other,
 }
 
@@ -84,6 +88,9 @@ pub(crate) fn step_of(request: &Request) -> Step {
     let body = String::from_utf8_lossy(&request.body).into_owned();
     match request.method.as_str() {
         "DELETE" => Step::Delete,
+        "PUT" => Step::Complete,
+        _ if path.contains("/services/trust/mex") => Step::Mex,
+        _ if path.contains("/services/trust/") => Step::Trust,
         _ if path.contains("/discover") => Step::Discover,
         _ if path.contains("/userrealm/") => Step::Realm,
         _ if path.contains("/enrollmentserver/device") => Step::Device,
@@ -106,6 +113,7 @@ pub(crate) fn step_of(request: &Request) -> Step {
                 Step::Use
             }
         }
+        _ if body.contains("saml1_1-bearer") || body.contains("saml2-bearer") => Step::Swap,
         _ if path.contains("/token") => Step::Token,
         _ => Step::Other,
     }
@@ -155,12 +163,14 @@ fn discovery() -> Value {
 }
 
 impl Double {
-    fn device(&mut self, body: &[u8]) -> ResponseTemplate {
+    fn device(&mut self, body: &[u8], completes: Option<String>) -> ResponseTemplate {
         let body: Value = serde_json::from_slice(body).unwrap();
         let csr = STANDARD.decode(body["CertificateRequest"]["Data"].as_str().unwrap()).unwrap();
-        self.transport = Some(STANDARD.decode(body["TransportKey"].as_str().unwrap()).unwrap());
+        let whole = if completes.is_some() { &body["ServerAdJoinData"] } else { &body };
+        self.transport = Some(STANDARD.decode(whole["TransportKey"].as_str().unwrap()).unwrap());
         self.devices += 1;
-        let device_id = format!("00000000-0000-4000-8000-{:012}", self.devices);
+        let made = format!("00000000-0000-4000-8000-{:012}", self.devices);
+        let device_id = completes.unwrap_or(made);
         let csr = rcgen::CertificateSigningRequestParams::from_der(&csr.into()).unwrap();
         let mut params = csr.params;
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -318,21 +328,34 @@ impl Respond for Shared {
         match step {
             Step::Discover => json_answer(200, &discovery()),
             Step::Realm => json_answer(200, &json!({ "ver": "1.0", "account_type": "Managed" })),
-            Step::Token => json_answer(
+            Step::Token | Step::Swap => json_answer(
                 200,
                 &json!({ "token_type": "Bearer", "access_token": jwt(&json!({ "tid": TENANT })),
                     "refresh_token": "rt-plain", "expires_in": 3599 }),
             ),
             Step::Nonce => json_answer(200, &json!({ "Nonce": "nonce-1" })),
-            Step::Device => double.device(&request.body),
+            Step::Device => double.device(&request.body, None),
+            Step::Complete => {
+                let id = request.url.path().rsplit('/').next().unwrap().to_owned();
+                double.device(&request.body, Some(id))
+            }
+            Step::Trust => soap(200, RSTR),
             Step::Prt => double.prt(&form),
             Step::Use => double.sealed(&form, false),
             Step::Renew => double.sealed(&form, true),
             Step::Delete => ResponseTemplate::new(200),
             Step::Authorize => authorize(request, &form),
-            Step::Other => ResponseTemplate::new(404),
+            Step::Mex | Step::Other => ResponseTemplate::new(404),
         }
     }
+}
+
+pub(crate) const MEX: &str = include_str!("mex.xml");
+pub(crate) const RSTR: &str = include_str!("rstr-13.xml");
+pub(crate) const FAULT: &str = include_str!("fault.xml");
+
+pub(crate) fn soap(status: u16, body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_raw(body, "application/soap+xml; charset=utf-8")
 }
 
 /// Everything that one test needs.
@@ -351,6 +374,41 @@ impl Stage {
         let clock = Arc::new(TestClock(AtomicI64::new(START_MS)));
         let wire = wire(&server.uri(), &clock, |_| {});
         Self { server, double, clock, wire }
+    }
+
+    /// A stage whose users have a federation server; its metadata stand in `mex.xml`.
+    pub(crate) async fn federated() -> Self {
+        let stage = Self::new().await;
+        stage.federate();
+        stage
+    }
+
+    pub(crate) fn federate(&self) {
+        self.realm(&json!({}));
+        self.replace(Step::Mex, self.mex(MEX));
+    }
+
+    /// The realm of a federated user, with members put over those of a healthy one.
+    pub(crate) fn realm(&self, over: &Value) {
+        let trust = format!("{}/sts.fabrikam.test/adfs/services/trust", self.server.uri());
+        let mut body = json!({
+            "ver": "1.0", "account_type": "Federated", "domain_name": "fabrikam.test",
+            "federation_protocol": "WSTrust", "federation_metadata_url": format!("{trust}/mex"),
+            "federation_active_auth_url": format!("{trust}/2005/usernamemixed"),
+            "cloud_instance_name": "microsoftonline.com",
+            "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+        });
+        for (name, value) in over.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        self.replace(Step::Realm, json_answer(200, &body));
+    }
+
+    /// Metadata whose addresses lead here.
+    pub(crate) fn mex(&self, text: &str) -> ResponseTemplate {
+        let here = format!("{}/sts.fabrikam.test", self.server.uri());
+        let text = text.replace("https://sts.fabrikam.test", &here);
+        ResponseTemplate::new(200).set_body_raw(text, "text/xml; charset=UTF-8")
     }
 
     pub(crate) fn replace(&self, step: Step, answer: ResponseTemplate) {

@@ -6,6 +6,10 @@ mod bad_answers;
 #[cfg(test)]
 mod double;
 #[cfg(test)]
+mod federation;
+#[cfg(test)]
+mod hybrid;
+#[cfg(test)]
 mod tunnel;
 #[cfg(test)]
 mod walk;
