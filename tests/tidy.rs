@@ -363,7 +363,7 @@ fn time_chance_and_environment_are_read_in_their_places_only() {
 
 #[test]
 fn assumed_rows_of_the_tables_say_so_in_one_way() {
-    for name in ["aadsts", "drs", "graph"] {
+    for name in ["aadsts", "drs", "graph", "wstrust"] {
         let table = manifest(&format!("server/data/{name}.toml"));
         assert!(!table.is_empty());
         for (word, row) in &table {

@@ -9,7 +9,7 @@ use crate::scenario::world::World;
 const FILE: [&str; 5] = ["matrix", "faults", "lab", "serial", "locks"];
 
 /// Keys of a world; an empty list or map does no harm.
-const WORLD: [&str; 3] = ["policies", "federation", "mdm"];
+const WORLD: [&str; 2] = ["policies", "mdm"];
 
 /// Keys of a step.
 const STEP: [&str; 9] =

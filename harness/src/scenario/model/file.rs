@@ -113,7 +113,7 @@ record! {
         apps: Option<Entries<Node>>,
         /// Conditional access. Not emulated yet.
         policies: Option<Node>,
-        /// Federation servers. Not emulated yet.
+        /// Federation servers, by federated domain: endpoints that are off, issuer, lifetime, clock.
         federation: Option<Node>,
         /// Device management. Not emulated yet.
         mdm: Option<Node>,
