@@ -152,7 +152,9 @@ impl AssertionSpec {
         };
         let digest = |parts: [&str; 2]| {
             let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-            parts.iter().for_each(|part| context.update(part.as_bytes()));
+            for part in parts {
+                context.update(part.as_bytes());
+            }
             to_standard(context.finish())
         };
         let digest = match sealing {
@@ -227,7 +229,9 @@ impl AssertionSpec {
                     "saml:Attribute",
                     &[("AttributeName", name), ("AttributeNamespace", namespace)],
                 );
-                claim.values.iter().for_each(|value| out.leaf("saml:AttributeValue", &[], value));
+                for value in &claim.values {
+                    out.leaf("saml:AttributeValue", &[], value);
+                }
                 out.close(&["saml:Attribute"]);
             }
             out.close(&["saml:AttributeStatement"]);
@@ -288,7 +292,9 @@ impl AssertionSpec {
             out.open("AttributeStatement", &[]);
             for claim in &all {
                 out.open("Attribute", &[("Name", &claim.uri)]);
-                claim.values.iter().for_each(|value| out.leaf("AttributeValue", &[], value));
+                for value in &claim.values {
+                    out.leaf("AttributeValue", &[], value);
+                }
                 out.close(&["Attribute"]);
             }
             out.close(&["AttributeStatement"]);

@@ -65,10 +65,14 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Document<'a>, XmlEr
     measure(text, limits)?;
     let options =
         ParsingOptions { allow_dtd: false, nodes_limit: limits.nodes, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|error| match error {
-        roxmltree::Error::DtdDetected => XmlError::DocumentType,
-        roxmltree::Error::NodesLimitReached => XmlError::TooMany(limits.nodes),
-        other => XmlError::Malformed(other.to_string()),
+    Document::parse_with_options(text, options).map_err(|error| {
+        if matches!(error, roxmltree::Error::DtdDetected) {
+            XmlError::DocumentType
+        } else if matches!(error, roxmltree::Error::NodesLimitReached) {
+            XmlError::TooMany(limits.nodes)
+        } else {
+            XmlError::Malformed(error.to_string())
+        }
     })
 }
 
@@ -121,11 +125,10 @@ fn start_tag(text: &str) -> Option<(&str, usize)> {
     for (at, c) in text.char_indices() {
         match (quote, c) {
             (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
             (None, '=') => attributes += 1,
             (None, '>') => return text.get(..at).map(|inside| (inside, attributes)),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     None
@@ -212,8 +215,10 @@ mod tests {
         assert_eq!(refused(&wide), XmlError::TooMany(limits.nodes));
         let texts = format!("<a>{}</a>", "<!---->x".repeat(5000));
         assert_eq!(refused(&texts), XmlError::TooMany(limits.nodes));
-        let attributes =
-            |n: usize| (0..n).fold("<a".to_owned(), |text, n| text + &format!(" b{n}=''")) + "/>";
+        let attributes = |n: usize| {
+            let all: Vec<String> = (0..n).map(|n| format!("b{n}=''")).collect();
+            format!("<a {}/>", all.join(" "))
+        };
         assert!(parse(attributes(limits.attributes).as_bytes(), &limits).is_ok());
         assert_eq!(
             refused(&attributes(limits.attributes + 1)),
