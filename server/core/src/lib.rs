@@ -6,6 +6,7 @@
 //! or knows a wire format.
 
 pub mod access;
+pub mod assertion;
 pub mod device;
 pub mod federation;
 pub mod ids;

@@ -109,6 +109,8 @@ pub enum SessionRefusal {
     Device(DeviceRefusal),
     /// Because of the grant that was shown.
     Grant(GrantRefusal),
+    /// Because of the assertion that was shown.
+    Assertion(AssertionRefusal),
 }
 
 impl SessionRefusal {
@@ -118,6 +120,7 @@ impl SessionRefusal {
             Self::SignIn(refusal) => refusal.reason(),
             Self::Device(refusal) => refusal.reason(),
             Self::Grant(refusal) => refusal.reason(),
+            Self::Assertion(refusal) => refusal.reason(),
         }
     }
 }
@@ -137,6 +140,12 @@ impl From<DeviceRefusal> for SessionRefusal {
 impl From<GrantRefusal> for SessionRefusal {
     fn from(refusal: GrantRefusal) -> Self {
         Self::Grant(refusal)
+    }
+}
+
+impl From<AssertionRefusal> for SessionRefusal {
+    fn from(refusal: AssertionRefusal) -> Self {
+        Self::Assertion(refusal)
     }
 }
 
@@ -239,6 +248,32 @@ refusals! {
     }
 }
 
+refusals! {
+    /// Why the assertion of a federation server is not honoured (FAQ A25).
+    AssertionRefusal {
+        /// It is no single SAML assertion of the version that the grant says.
+        Unreadable = "assertion-unreadable",
+        /// No domain of the tenant has its issuer.
+        IssuerUnknown = "assertion-issuer-unknown",
+        /// It is not signed.
+        Unsigned = "assertion-unsigned",
+        /// Its signature does not fit it, or is of another form than the accepted one.
+        Damaged = "assertion-damaged",
+        /// It is signed with another key than the domain's.
+        KeyWrong = "assertion-key-wrong",
+        /// It is meant for somebody else.
+        AudienceWrong = "assertion-audience-wrong",
+        /// Its time has not come.
+        NotYetValid = "assertion-not-yet-valid",
+        /// Its time is over.
+        Expired = "assertion-expired",
+        /// No user has its immutable id, or it has none.
+        ImmutableIdUnknown = "assertion-immutable-id-unknown",
+        /// The user is of a domain that its issuer does not speak for.
+        DomainOfAnother = "assertion-domain-of-another",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,6 +288,7 @@ mod tests {
             .chain(AccessRefusal::ALL.iter().map(|r| r.reason()))
             .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
             .chain(FederationRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(AssertionRefusal::ALL.iter().map(|r| r.reason()))
             .collect();
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
     }

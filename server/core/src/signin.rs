@@ -4,6 +4,7 @@
 //! password learns that the account is disabled. Left out: expired and locked-out passwords, and a second factor, which
 //! no policy asks for yet.
 
+use crate::assertion;
 use crate::device::{DeviceKey, KnownDevice};
 use crate::instant::Instant;
 use crate::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
@@ -49,6 +50,11 @@ pub enum UserProof<'a> {
     },
     /// By a key registered for the user, whose signature was found right.
     Key,
+    /// By an accepted assertion of the issuer of these domains, which names the user by its immutable id.
+    Assertion {
+        /// The domains.
+        domains: &'a [String],
+    },
 }
 
 /// The device that a grant is bound to, as the directory finds it.
@@ -113,6 +119,7 @@ pub fn session(
         UserProof::Key => {
             usable(user)?;
         }
+        UserProof::Assertion { domains } => assertion::signs_in(tenant, domains, user)?,
     }
     Ok(())
 }

@@ -243,6 +243,15 @@ pub(super) fn user_by_upn(c: &Connection, upn: &str) -> Result<Option<User>, Dir
     Ok(found.query_row([fold(upn.trim())], user).optional()?)
 }
 
+/// The user with this immutable id; the first by name when several have it.
+pub(super) fn user_by_immutable_id(
+    c: &Connection,
+    immutable_id: &str,
+) -> Result<Option<User>, DirectoryError> {
+    let sql = format!("SELECT {USER} FROM users WHERE immutable_id = ?1 ORDER BY upn_key LIMIT 1");
+    Ok(c.prepare_cached(&sql)?.query_row([immutable_id], user).optional()?)
+}
+
 /// Adds to a kept count and returns it.
 pub(super) fn count(c: &Connection, key: &str, by: i64) -> Result<i64, DirectoryError> {
     let mut update =

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::DirectoryError;
 
 /// What leads from each version to the next.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 CREATE TABLE users (
   id BLOB PRIMARY KEY,
@@ -77,7 +78,11 @@ CREATE TABLE used (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX used_by_until ON used (until);
 INSERT INTO meta (key, value) VALUES ('count:devices', 0), ('made:device', 0), ('made:user', 0);
-"];
+",
+    "
+CREATE INDEX users_by_immutable_id ON users (immutable_id) WHERE immutable_id IS NOT NULL;
+",
+];
 
 /// Brings a database to the newest version and sets how the connection works.
 pub(super) fn prepare(connection: &Connection) -> Result<(), DirectoryError> {

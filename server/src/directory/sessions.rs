@@ -51,6 +51,13 @@ pub enum UserEvidence {
         /// Whose key it is.
         user: UserId,
     },
+    /// An accepted assertion of a federation server.
+    Assertion {
+        /// What ties the user to its account on premises.
+        immutable_id: String,
+        /// The domains that its issuer speaks for.
+        domains: Vec<String>,
+    },
 }
 
 /// What a device shows.
@@ -131,12 +138,18 @@ fn decide(
         UserEvidence::Grant { user, .. } | UserEvidence::Key { user } => {
             rows::user_by_id(c, *user)?
         }
+        UserEvidence::Assertion { immutable_id, .. } => {
+            rows::user_by_immutable_id(c, immutable_id)?
+        }
     };
     let bound = match &sign_in.user {
-        UserEvidence::Grant { bound: Some((device, epoch)), .. } => Some((known(c, *device)?, *epoch)),
+        UserEvidence::Grant { bound: Some((device, epoch)), .. } => {
+            Some((known(c, *device)?, *epoch))
+        }
         UserEvidence::Grant { bound: None, .. }
         | UserEvidence::Password { .. }
-        | UserEvidence::Key { .. } => None,
+        | UserEvidence::Key { .. }
+        | UserEvidence::Assertion { .. } => None,
     };
     let user_proof = match &sign_in.user {
         UserEvidence::Password { upn, password } => UserProof::Password { upn, password },
@@ -147,6 +160,7 @@ fn decide(
                 .map(|(device, epoch)| BoundGrant { device: device.as_ref(), epoch: *epoch }),
         },
         UserEvidence::Key { .. } => UserProof::Key,
+        UserEvidence::Assertion { domains, .. } => UserProof::Assertion { domains },
     };
     let device_proof = match &sign_in.device {
         DeviceEvidence::None => DeviceProof::None,

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use linarite_core::refusal::{
-    AccessRefusal, DeviceRefusal, FederationRefusal, GrantRefusal, JoinRefusal, QueryRefusal,
-    SignInRefusal,
+    AccessRefusal, AssertionRefusal, DeviceRefusal, FederationRefusal, GrantRefusal, JoinRefusal,
+    QueryRefusal, SignInRefusal,
 };
 use serde::Deserialize;
 
@@ -154,8 +154,7 @@ impl Tables {
     pub fn load() -> Result<Self, String> {
         let read = |name: &str, error: toml::de::Error| format!("server/data/{name}: {error}");
         let tables = Self {
-            sts: toml::from_str(include_str!("../../data/aadsts.toml"))
-                .map_err(|error| read("aadsts.toml", error))?,
+            sts: sts_rows()?,
             drs: toml::from_str(include_str!("../../data/drs.toml"))
                 .map_err(|error| read("drs.toml", error))?,
             graph: toml::from_str(include_str!("../../data/graph.toml"))
@@ -171,6 +170,7 @@ impl Tables {
         let sts = (DeviceRefusal::ALL.iter().map(|r| r.reason()))
             .chain(SignInRefusal::ALL.iter().map(|r| r.reason()))
             .chain(GrantRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(AssertionRefusal::ALL.iter().map(|r| r.reason()))
             .chain(STS_WIRE.iter().copied());
         let drs = JoinRefusal::ALL.iter().map(|r| r.reason()).chain(DRS_WIRE.iter().copied());
         let graph = (AccessRefusal::ALL.iter().map(|r| r.reason()))
@@ -218,6 +218,17 @@ impl Tables {
     pub fn trust(&self, reason: &str) -> Option<&TrustRow> {
         self.trust.get(reason)
     }
+}
+
+/// What sign-in says no to in general, and what it says to assertions.
+fn sts_rows() -> Result<BTreeMap<String, StsRow>, String> {
+    let mut rows: BTreeMap<String, StsRow> = toml::from_str(include_str!("../../data/aadsts.toml"))
+        .map_err(|error| format!("server/data/aadsts.toml: {error}"))?;
+    let assertions: BTreeMap<String, StsRow> =
+        toml::from_str(include_str!("../../data/assertions.toml"))
+            .map_err(|error| format!("server/data/assertions.toml: {error}"))?;
+    rows.extend(assertions);
+    Ok(rows)
 }
 
 /// Fills `{name}` in a text.

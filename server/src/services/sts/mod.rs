@@ -3,7 +3,7 @@
 //! Discovery, user realm, the token endpoints of both versions, the authorization endpoint behind a plain form, nonces,
 //! and primary refresh tokens (MS-OAPXBC, protocols 2.2 and 3.0). Section numbers in the modules are those of the device
 //! registration notes.
-//! Left out: device code, client credentials, on-behalf-of, SAML bearer, device-only tokens, protocol 4.0, single sign-on
+//! Left out: device code, client credentials, on-behalf-of, device-only tokens, protocol 4.0, single sign-on
 //! by session cookies. Each is refused by name.
 
 mod authorize;
@@ -16,7 +16,11 @@ mod prt;
 mod realm;
 mod refuse;
 mod request;
+mod saml;
 mod token;
+
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -36,12 +40,16 @@ pub fn router() -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
         .route("/{tenant}/discovery/instance", get(discovery::instance))
         .route("/{tenant}/userrealm/{upn}", get(realm::realm))
+        .route("/getuserrealm.srf", get(realm::srf).post(realm::srf))
         .route("/{tenant}/oauth2/token", post(token::token))
         .route("/{tenant}/oauth2/v2.0/token", post(token::token))
         .route("/{tenant}/oauth2/authorize", get(authorize::start))
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::start))
         .route("/{tenant}/oauth2/logout", get(async || page(StatusCode::OK, pages::signed_out())))
-        .route("/{tenant}/oauth2/v2.0/logout", get(async || page(StatusCode::OK, pages::signed_out())))
+        .route(
+            "/{tenant}/oauth2/v2.0/logout",
+            get(async || page(StatusCode::OK, pages::signed_out())),
+        )
         .route("/{tenant}/login", post(authorize::submit))
         .fallback(not_emulated)
         .method_not_allowed_fallback(not_emulated)

@@ -3,7 +3,7 @@
 //! A request signed with the device key (RS256, `x5c`) asks for one; a request signed with a key derived from its session
 //! key (HS256, `ctx`) uses it. The key derivation is chosen by the JWT header, never by the api version. Times in these
 //! requests are decoration, are strings with one client, and are not judged; the nonce is what makes a request fresh.
-//! Left out: device-only tokens, user certificates, SAML, protocol 4.0.
+//! Left out: device-only tokens, user certificates, protocol 4.0.
 
 use linarite_core::device::DeviceKey;
 use linarite_core::instant::Instant;
@@ -17,6 +17,7 @@ use super::grants::{Holder, Prt, RefreshToken, check_nonce, in_time, open, seal}
 use super::issue::Issue;
 use super::refuse::Refused;
 use super::request::{Parameters, known_client, wanted};
+use super::saml::{self, SAML_1, SAML_2};
 use super::token::{Answer, JWT_BEARER, enter, may_redeem, note_holder};
 use crate::clock::Clock;
 use crate::directory::{DeviceEvidence, OnceMark, Session, SignIn, UserEvidence, UserKey};
@@ -27,6 +28,7 @@ use crate::keys::hello::verify_assertion;
 use crate::keys::jose::{Jws, deserialize_seconds};
 use crate::keys::jwe;
 use crate::keys::kdf::KdfVersion;
+use crate::keys::saml::SamlVersion;
 use crate::keys::transport::TransportKey;
 use crate::services::call::Call;
 
@@ -90,12 +92,8 @@ async fn request_prt(
         thumbprint: certificate.thumbprint,
         alt_security_id: certificate.alt_security_id(),
     };
-    let sign_in = SignIn {
-        user,
-        device: DeviceEvidence::Certificate(shown),
-        once,
-        now: call.now(),
-    };
+    let sign_in =
+        SignIn { user, device: DeviceEvidence::Certificate(shown), once, now: call.now() };
     let typed = payload.username.clone().unwrap_or_default();
     let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", typed))?;
     let key = transport_key(&session)?;
@@ -171,6 +169,13 @@ fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
         Some(JWT_BEARER) => {
             let (user, mark) = hello(call, payload)?;
             Ok(Shows { user, amr: words(&["rsa", "ngcmfa", "mfa"]), auth_time, once: Some(mark) })
+        }
+        Some(grant @ (SAML_1 | SAML_2)) => {
+            let version = if grant == SAML_1 { SamlVersion::V1 } else { SamlVersion::V2 };
+            let text = payload.assertion.as_deref();
+            let text = text.ok_or_else(|| Refused::missing("assertion"))?;
+            let saml::Federated { user, amr, .. } = saml::federated(call, text, version)?;
+            Ok(Shows { user, amr, auth_time, once: None })
         }
         Some("device_token") => Err(Refused::wire("device-token-not-emulated")),
         Some(other) => {

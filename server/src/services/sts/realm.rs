@@ -31,6 +31,33 @@ pub(super) async fn realm(call: Call) -> Reply {
     private_json(StatusCode::OK, &body)
 }
 
+/// `GET /GetUserRealm.srf?login=`, which older pages and tools ask.
+pub(super) async fn srf(call: Call) -> Reply {
+    let posted = call.form().into_iter().find(|(key, _)| key.eq_ignore_ascii_case("login"));
+    let upn = call.query_value("login").or_else(|| posted.map(|(_, value)| value));
+    let Some(upn) = upn.filter(|upn| !upn.is_empty()) else {
+        return Refused::missing("login").reply(&call);
+    };
+    call.note("operation", "user-realm");
+    call.note("user", upn.as_str());
+    let domain = upn.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let realm = call.world.tenant.realm(&upn);
+    // Of an unknown domain no source tells the numbers.
+    let (state, user_state) = match realm {
+        Realm::Managed(_) => (4, 1),
+        Realm::Federated(..) => (3, 2),
+        Realm::Unknown => (1, 1),
+    };
+    let mut body = json!({ "State": state, "UserState": user_state });
+    let more = second(realm, &upn, domain, &call.world.tenant.name);
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more.into_iter().filter(|(key, _)| key != "cloud_instance_name"));
+        body.insert("CloudInstanceName".to_owned(), CLOUD.into());
+        body.insert("CloudInstanceIssuerUri".to_owned(), AUDIENCE.into());
+    }
+    private_json(StatusCode::OK, &body)
+}
+
 fn first(realm: Realm<'_>, domain: &str) -> Value {
     match realm {
         Realm::Managed(found) => json!({

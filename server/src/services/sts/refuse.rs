@@ -4,7 +4,7 @@
 //! line of its own.
 
 use http::StatusCode;
-use linarite_core::refusal::{GrantRefusal, SessionRefusal};
+use linarite_core::refusal::{AssertionRefusal, GrantRefusal, SessionRefusal};
 use serde_json::{Map, Value, json};
 
 use crate::clock::format;
@@ -45,6 +45,12 @@ impl From<SessionRefusal> for Refused {
 
 impl From<GrantRefusal> for Refused {
     fn from(refusal: GrantRefusal) -> Self {
+        Self::wire(refusal.reason())
+    }
+}
+
+impl From<AssertionRefusal> for Refused {
+    fn from(refusal: AssertionRefusal) -> Self {
         Self::wire(refusal.reason())
     }
 }

@@ -11,7 +11,9 @@ use super::issue::{Issue, is_family};
 use super::prt;
 use super::refuse::Refused;
 use super::request::{Parameters, Wanted, client, tenant_segment, wanted};
+use super::saml::{self, SAML_1, SAML_2};
 use crate::directory::{DeviceEvidence, SignIn, UserEvidence};
+use crate::keys::saml::SamlVersion;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, private_json};
 use crate::world::apps::App;
@@ -19,13 +21,8 @@ use crate::world::apps::App;
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Grant types of the service that belong to later work.
-const LATER: [&str; 5] = [
-    "client_credentials",
-    "device_code",
-    "urn:ietf:params:oauth:grant-type:device_code",
-    "urn:ietf:params:oauth:grant-type:saml1_1-bearer",
-    "urn:ietf:params:oauth:grant-type:saml2-bearer",
-];
+const LATER: [&str; 3] =
+    ["client_credentials", "device_code", "urn:ietf:params:oauth:grant-type:device_code"];
 
 /// What an answer is sent as.
 pub(super) enum Answer {
@@ -63,6 +60,8 @@ async fn answer(call: &Call) -> Result<Answer, Refused> {
         "password" => password(call, &form, v2).await.map(Answer::Clear),
         "refresh_token" => refresh(call, &form, v2).await.map(Answer::Clear),
         "authorization_code" => code(call, &form, v2).await.map(Answer::Clear),
+        SAML_1 => assertion(call, &form, SamlVersion::V1, v2).await.map(Answer::Clear),
+        SAML_2 => assertion(call, &form, SamlVersion::V2, v2).await.map(Answer::Clear),
         JWT_BEARER => match form.get("request") {
             Some(request) => prt::exchange(call, &form, request, v2).await,
             None if form.get("assertion").is_some() => {
@@ -128,6 +127,31 @@ async fn password(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Ref
         client,
         wanted: &wanted,
         amr: &["pwd".to_owned()],
+        auth_time: call.now().seconds(),
+        nonce: None,
+        v2,
+        client_info: form.get("client_info") == Some("1"),
+    }
+    .answer(call)
+}
+
+async fn assertion(
+    call: &Call,
+    form: &Parameters,
+    version: SamlVersion,
+    v2: bool,
+) -> Result<Value, Refused> {
+    let client = client(call, form)?;
+    let text = form.need("assertion")?;
+    let wanted = asked(call, form, v2, None)?;
+    let saml::Federated { user, amr, upn } = saml::federated(call, text, version)?;
+    let sign_in = SignIn { user, device: DeviceEvidence::None, once: Vec::new(), now: call.now() };
+    let session = enter(call, sign_in).await.map_err(|r| r.with("user", upn))?;
+    Issue {
+        session: &session,
+        client,
+        wanted: &wanted,
+        amr: &amr,
         auth_time: call.now().seconds(),
         nonce: None,
         v2,

@@ -1,0 +1,114 @@
+//! Sign-in with the assertion of a federation server (SAML bearer, versions 1.1 and 2.0; client-msal.md 3.6).
+//!
+//! The assertion comes in base64 of either alphabet, padded or not, with white space about it. It is parsed and its seal is
+//! compared with the keys of the domains that have its issuer; what follows from that is decided in core.
+//! Left out: assertions about computers (account type `DJ`), which are refused by name.
+
+use linarite_core::assertion::{Seal, Shown, accept};
+use linarite_core::refusal::AssertionRefusal;
+
+use super::refuse::Refused;
+use crate::directory::UserEvidence;
+use crate::keys::encoding::from_either;
+use crate::keys::saml::{Assertion, AuthnMethod, Presented, SamlVersion, SealDefect, claims};
+use crate::services::call::Call;
+use crate::world::Federation;
+use crate::world::federation::CLOUD_AUDIENCE;
+
+/// The grant type of SAML 1.1.
+pub(super) const SAML_1: &str = SamlVersion::V1.grant_type();
+/// The grant type of SAML 2.0.
+pub(super) const SAML_2: &str = SamlVersion::V2.grant_type();
+
+/// What an accepted assertion stands for.
+pub(super) struct Federated {
+    /// Who is to be signed in.
+    pub(super) user: UserEvidence,
+    /// How the user proved who it is.
+    pub(super) amr: Vec<String>,
+    /// The name that the assertion gives the user, for a refusal.
+    pub(super) upn: String,
+}
+
+/// Reads and judges the assertion of a grant of this type.
+pub(super) fn federated(
+    call: &Call,
+    text: &str,
+    version: SamlVersion,
+) -> Result<Federated, Refused> {
+    let presented = read(call, text, version)?;
+    let said = presented.unproven();
+    let issuer: String = said.issuer.chars().take(200).collect();
+    let upn: String = said.claim(claims::UPN).unwrap_or_default().chars().take(200).collect();
+    call.note("issuer", issuer.as_str());
+    if !upn.is_empty() {
+        call.note("user", upn.as_str());
+    }
+    let same = |one: &str| one.trim_end_matches('/') == said.issuer.trim_end_matches('/');
+    let realms: Vec<&Federation> =
+        call.world.federations().iter().filter(|realm| same(&realm.issuer)).collect();
+    // Several domains may have one server and one issuer, each with a key of its own.
+    let judged: Vec<(&Federation, Result<&Assertion, SealDefect>)> =
+        realms.iter().map(|realm| (*realm, presented.signed_by(realm.signer.public()))).collect();
+    let domains: Vec<String> = judged
+        .iter()
+        .filter(|(_, seal)| seal.is_ok())
+        .map(|(realm, _)| realm.domain.clone())
+        .collect();
+    let defect = judged.first().and_then(|(_, seal)| seal.as_ref().err());
+    if let (true, Some(defect)) = (domains.is_empty(), defect) {
+        call.note("assertion", defect.to_string());
+    }
+    let shown = Shown {
+        issuer_known: !realms.is_empty(),
+        seal: match defect {
+            _ if !domains.is_empty() => Seal::Good,
+            Some(SealDefect::Unsigned) => Seal::Missing,
+            Some(SealDefect::Changed | SealDefect::Form(_)) => Seal::Damaged,
+            Some(SealDefect::OtherKey) | None => Seal::OtherKey,
+        },
+        for_this_cloud: said.audiences.iter().any(|audience| audience == CLOUD_AUDIENCE),
+        not_before: said.not_before,
+        not_on_or_after: said.not_on_or_after,
+        immutable_id: said.immutable_id(),
+    };
+    let refuse = |refusal: AssertionRefusal| {
+        Refused::from(refusal).with("issuer", issuer.as_str()).with("user", upn.as_str())
+    };
+    let computer = said.claim(claims::ACCOUNT_TYPE).is_some_and(|kind| kind == "DJ");
+    let immutable_id = match accept(&shown, call.now()) {
+        Err(AssertionRefusal::ImmutableIdUnknown) | Ok(_) if computer => {
+            let what = "an assertion about a domain-joined computer";
+            return Err(Refused::wire("grant-type-not-emulated").with("name", what));
+        }
+        accepted => accepted.map_err(refuse)?.to_owned(),
+    };
+    Ok(Federated { user: UserEvidence::Assertion { immutable_id, domains }, amr: amr(said), upn })
+}
+
+fn read(call: &Call, text: &str, version: SamlVersion) -> Result<Presented, Refused> {
+    let unreadable = |why: String| {
+        call.note("assertion", why);
+        Refused::from(AssertionRefusal::Unreadable)
+    };
+    let bytes =
+        from_either(text).ok_or_else(|| unreadable("the assertion is not base64".to_owned()))?;
+    let presented = Presented::read(&bytes).map_err(|error| unreadable(error.to_string()))?;
+    if presented.unproven().version == version {
+        Ok(presented)
+    } else {
+        Err(unreadable("the assertion is of another version than the grant type".to_owned()))
+    }
+}
+
+/// How the sign-in at the federation server counts here.
+fn amr(assertion: &Assertion) -> Vec<String> {
+    let first = match assertion.method() {
+        Some(AuthnMethod::Password) => "pwd",
+        Some(AuthnMethod::Windows) => "wia",
+        Some(AuthnMethod::Certificate) => "rsa",
+        None => "fed",
+    };
+    let second = assertion.multiple_authn().then_some("mfa");
+    std::iter::once(first).chain(second).map(str::to_owned).collect()
+}

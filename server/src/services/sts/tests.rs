@@ -1,0 +1,286 @@
+//! Sign-in with assertions of a federation server, defect by defect, and user realms in their three shapes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::Method;
+use linarite_core::instant::Span;
+use linarite_core::refusal::AssertionRefusal;
+use serde_json::Value;
+
+use super::router;
+use crate::directory::UserKey;
+use crate::keys::saml::{AssertionSpec, AuthnMethod, Claim, SamlVersion, Sealing, claims};
+use crate::services::token::testing::{Answer, START, TestWorld};
+
+const CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+const BOTH: [SamlVersion; 2] = [SamlVersion::V1, SamlVersion::V2];
+
+/// What is done to a good assertion.
+type Change = fn(&mut AssertionSpec);
+
+struct Sts(TestWorld);
+
+impl Sts {
+    async fn start() -> Self {
+        Self(TestWorld::start("login.microsoftonline.com", router()).await)
+    }
+
+    /// What the federation server of dave's domain says for an hour from the start of the world.
+    fn spec(&self, version: SamlVersion) -> AssertionSpec {
+        let realm = self.0.world.federation("Fabrikam.test").unwrap();
+        AssertionSpec {
+            version,
+            id: "_1".to_owned(),
+            issuer: realm.issuer.clone(),
+            audience: "urn:federation:MicrosoftOnline".to_owned(),
+            not_before: START,
+            not_on_or_after: START + Span::from_minutes(60),
+            issue_instant: START,
+            name_id: Some("ZGF2ZQ==".to_owned()),
+            upn: Some("dave@fabrikam.test".to_owned()),
+            immutable_id: Some("ZGF2ZQ==".to_owned()),
+            authn_method: AuthnMethod::Password,
+            claims: vec![],
+            recipient: None,
+        }
+    }
+
+    fn write(&self, spec: &AssertionSpec, sealing: Sealing<'_>) -> String {
+        let realm = self.0.world.federation("fabrikam.test").unwrap();
+        spec.write(&realm.signer, &realm.certificate, sealing).unwrap()
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let encode = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+        };
+        let pairs: Vec<String> =
+            form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        self.0.send(Method::POST, path, None, &[], &pairs.join("&")).await
+    }
+
+    /// Redeems the text of a parameter `assertion`.
+    async fn redeem(&self, version: SamlVersion, assertion: &str) -> Answer {
+        let form = [
+            ("client_id", CLI),
+            ("grant_type", version.grant_type()),
+            ("scope", "https://graph.microsoft.com/.default openid offline_access"),
+            ("assertion", assertion),
+        ];
+        self.post("/organizations/oauth2/v2.0/token", &form).await
+    }
+
+    async fn give(&self, spec: &AssertionSpec, sealing: Sealing<'_>) -> Answer {
+        let text = self.write(spec, sealing);
+        self.redeem(spec.version, &URL_SAFE_NO_PAD.encode(text)).await
+    }
+
+    /// That the answer is what the table says for this defect, and that the journal knows the reason.
+    fn refused(&self, answer: &Answer, refusal: AssertionRefusal) {
+        let row = self.0.world.tables.sts(refusal.reason()).unwrap();
+        let body = answer.json();
+        assert_eq!(body["error_codes"][0], row.code, "{refusal:?}: {answer:?}");
+        assert_eq!(body["error"], row.error);
+        assert_eq!(answer.status.as_u16(), row.status);
+        let denied = self.0.events("token.denied").pop().unwrap();
+        assert!(denied.to_string().contains(refusal.reason()), "{denied}");
+    }
+}
+
+fn claims_of(token: &Value) -> Value {
+    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_good_assertion_signs_in_however_its_text_is_wrapped() {
+    let sts = Sts::start().await;
+    for version in BOTH {
+        let text = sts.write(&sts.spec(version), Sealing::Good);
+        let wide = format!("\r\n  {text}\n");
+        for assertion in [
+            URL_SAFE_NO_PAD.encode(&text),
+            STANDARD.encode(&text),
+            format!(" {}\n", STANDARD.encode(&wide)),
+        ] {
+            let answer = sts.redeem(version, &assertion).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let body = answer.json();
+            let claims = claims_of(&body["access_token"]);
+            assert_eq!(claims["upn"], "dave@fabrikam.test");
+            assert_eq!(claims["amr"], serde_json::json!(["pwd"]));
+            assert!(body["refresh_token"].is_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_version_of_the_endpoint_takes_it_and_its_refresh_token_works() {
+    let sts = Sts::start().await;
+    let mut spec = sts.spec(SamlVersion::V1);
+    spec.authn_method = AuthnMethod::Windows;
+    spec.claims.push(Claim::new(claims::AUTHN_METHODS, claims::MULTIPLE_AUTHN));
+    let assertion = STANDARD.encode(sts.write(&spec, Sealing::Good));
+    let form = [
+        ("client_id", CLI),
+        ("grant_type", spec.version.grant_type()),
+        ("resource", "https://graph.windows.net"),
+        ("assertion", assertion.as_str()),
+    ];
+    let answer = sts.post("/common/oauth2/token", &form).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let body = answer.json();
+    let amr = &claims_of(&body["access_token"])["amr"];
+    assert_eq!(*amr, serde_json::json!(["wia", "mfa"]));
+    let refresh = body["refresh_token"].as_str().unwrap();
+    let form = [("client_id", CLI), ("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    assert_eq!(sts.post("/common/oauth2/token", &form).await.status, 200);
+}
+
+#[tokio::test]
+async fn each_defect_is_refused_with_the_code_of_its_row() {
+    let sts = Sts::start().await;
+    let stranger = sts.0.world.federation("fabrikam.test").unwrap().stranger.clone();
+    let nothing: Change = |_| {};
+    let cases: [(AssertionRefusal, Change, Sealing<'_>); 9] = [
+        (AssertionRefusal::Unsigned, nothing, Sealing::None),
+        (AssertionRefusal::Damaged, nothing, Sealing::WrongDigest),
+        (AssertionRefusal::KeyWrong, nothing, Sealing::WrongKey(&stranger)),
+        (
+            AssertionRefusal::IssuerUnknown,
+            |spec| spec.issuer = "http://sts.evil.test/adfs/services/trust".to_owned(),
+            Sealing::Good,
+        ),
+        (
+            AssertionRefusal::AudienceWrong,
+            |spec| spec.audience = "urn:federation:other".to_owned(),
+            Sealing::Good,
+        ),
+        (
+            AssertionRefusal::NotYetValid,
+            |spec| spec.not_before = START + Span::from_millis(1),
+            Sealing::Good,
+        ),
+        (AssertionRefusal::Expired, |spec| spec.not_on_or_after = START, Sealing::Good),
+        (
+            AssertionRefusal::ImmutableIdUnknown,
+            |spec| spec.immutable_id = Some("bm9ib2R5".to_owned()),
+            Sealing::Good,
+        ),
+        (
+            AssertionRefusal::ImmutableIdUnknown,
+            |spec| (spec.immutable_id, spec.name_id) = (None, None),
+            Sealing::Good,
+        ),
+    ];
+    for version in BOTH {
+        for (refusal, change, sealing) in &cases {
+            let mut spec = sts.spec(version);
+            change(&mut spec);
+            sts.refused(&sts.give(&spec, *sealing).await, *refusal);
+        }
+        let good = sts.spec(version);
+        assert_eq!(sts.give(&good, Sealing::Good).await.status, 200, "repaired, it works again");
+    }
+}
+
+#[tokio::test]
+async fn its_time_is_world_time_to_the_second() {
+    let sts = Sts::start().await;
+    let spec = sts.spec(SamlVersion::V1);
+    sts.0.advance(3599);
+    assert_eq!(sts.give(&spec, Sealing::Good).await.status, 200);
+    sts.0.advance(1);
+    sts.refused(&sts.give(&spec, Sealing::Good).await, AssertionRefusal::Expired);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_quickly() {
+    let sts = Sts::start().await;
+    let good = sts.write(&sts.spec(SamlVersion::V1), Sealing::Good);
+    let bomb = format!("<!DOCTYPE a [<!ENTITY x \"{}\">]>{good}", "ha".repeat(1000));
+    let wrapped = format!("<x>{good}{good}</x>");
+    for text in ["", "no XML", bomb.as_str(), wrapped.as_str(), &"<a>".repeat(30_000)] {
+        let text = STANDARD.encode(format!(" {text}"));
+        sts.refused(&sts.redeem(SamlVersion::V1, &text).await, AssertionRefusal::Unreadable);
+    }
+    sts.refused(&sts.redeem(SamlVersion::V1, "not base64!").await, AssertionRefusal::Unreadable);
+    // An assertion of the other version than the grant says.
+    let answer = sts.redeem(SamlVersion::V2, &STANDARD.encode(&good)).await;
+    sts.refused(&answer, AssertionRefusal::Unreadable);
+}
+
+#[tokio::test]
+async fn an_issuer_cannot_speak_for_users_of_other_domains_nor_for_disabled_ones() {
+    let sts = Sts::start().await;
+    let dave = || UserKey::Key("dave".to_owned());
+    let spec = sts.spec(SamlVersion::V2);
+    sts.0.world.directory.set_user_enabled(dave(), false).await.unwrap().unwrap();
+    let answer = sts.give(&spec, Sealing::Good).await;
+    assert_eq!(answer.json()["error_codes"][0], 50057, "{answer:?}");
+    sts.0.world.directory.set_user_enabled(dave(), true).await.unwrap().unwrap();
+    // A password of the directory is no way in, even the right one.
+    let form = [
+        ("client_id", CLI),
+        ("grant_type", "password"),
+        ("scope", "openid"),
+        ("username", "dave@fabrikam.test"),
+        ("password", "Correct-Horse-4"),
+    ];
+    let answer = sts.post("/organizations/oauth2/v2.0/token", &form).await;
+    assert_eq!(answer.json()["error_codes"][0], 50126, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_computers_assertion_is_named_as_not_emulated() {
+    let sts = Sts::start().await;
+    let mut spec = sts.spec(SamlVersion::V1);
+    (spec.immutable_id, spec.upn) = (None, None);
+    spec.claims.push(Claim::new(claims::ACCOUNT_TYPE, "DJ"));
+    let answer = sts.give(&spec, Sealing::Good).await;
+    assert!(answer.text.contains("Not emulated"), "{answer:?}");
+    // But not before it was found good.
+    sts.refused(&sts.give(&spec, Sealing::None).await, AssertionRefusal::Unsigned);
+}
+
+#[tokio::test]
+async fn the_realm_of_a_name_has_an_older_shape() {
+    let sts = Sts::start().await;
+    let ask = async |login: &str| {
+        let path = format!("/GetUserRealm.srf?login={login}&xml=0");
+        sts.0.send(Method::GET, &path, None, &[], "").await.json()
+    };
+    let federated = ask("dave%40fabrikam.test").await;
+    assert_eq!((&federated["State"], &federated["UserState"]), (&3.into(), &2.into()));
+    assert_eq!(federated["NameSpaceType"], "Federated");
+    assert_eq!(federated["DomainName"], "fabrikam.test");
+    let auth = federated["AuthURL"].as_str().unwrap();
+    assert!(auth.starts_with("https://sts.fabrikam.test/adfs/ls/?"), "{auth}");
+    let managed = ask("alice%40contoso.test").await;
+    assert_eq!((&managed["State"], &managed["UserState"]), (&4.into(), &1.into()));
+    assert_eq!(managed["NameSpaceType"], "Managed");
+    assert_eq!(ask("x%40nowhere.test").await["NameSpaceType"], "Unknown");
+    let missing = sts.0.send(Method::GET, "/GetUserRealm.srf", None, &[], "").await;
+    assert_eq!(missing.json()["error_codes"][0], 900_144);
+}
+
+#[test]
+fn the_published_meanings_of_the_codes_stay_with_their_defects() {
+    let tables = crate::services::tables::Tables::load().unwrap();
+    let code = |refusal: AssertionRefusal| tables.sts(refusal.reason()).map(|row| row.code);
+    for (refusal, expected) in [
+        (AssertionRefusal::Expired, 500_133),
+        (AssertionRefusal::NotYetValid, 500_133),
+        (AssertionRefusal::Unsigned, 50006),
+        (AssertionRefusal::Damaged, 50006),
+        (AssertionRefusal::KeyWrong, 50008),
+        (AssertionRefusal::AudienceWrong, 50008),
+        (AssertionRefusal::IssuerUnknown, 50107),
+        (AssertionRefusal::ImmutableIdUnknown, 51004),
+    ] {
+        assert_eq!(code(refusal), Some(expected), "{refusal:?}");
+    }
+    let all = AssertionRefusal::ALL.iter();
+    assert!(all.into_iter().all(|refusal| tables.sts(refusal.reason()).unwrap().assumed));
+}
