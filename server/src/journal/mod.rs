@@ -122,11 +122,14 @@ pub struct Exchange {
 impl Exchange {
     /// The part of a body that is kept.
     pub fn clip(body: &Bytes) -> Bytes {
-        body.slice(..body.len().min(BODY))
+        // A slice would keep all of a long body alive.
+        body.get(..BODY).map_or_else(|| body.clone(), Bytes::copy_from_slice)
     }
 
     fn size(&self) -> usize {
-        self.request_body.len() + self.response_body.len() + self.url.len() + 512
+        let headers = self.request_headers.iter().chain(&self.response_headers);
+        let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+        self.request_body.len() + self.response_body.len() + self.url.len() + headers + 512
     }
 }
 
@@ -150,6 +153,12 @@ pub struct Event {
 }
 
 impl Event {
+    /// Roughly the bytes that it holds: its exchange and its fields.
+    fn size(&self) -> usize {
+        let fields = self.fields.iter().map(|(key, value)| key.len() + length(value) + 64);
+        self.exchange.as_ref().map_or(0, |exchange| exchange.size()) + fields.sum::<usize>() + 256
+    }
+
     /// The event as one flat JSON object: `seq`, `time`, `kind`, `request` and the particulars. Real time is left out when
     /// two runs are to be compared.
     pub fn to_json(&self, with_real_time: bool) -> Value {
@@ -168,6 +177,11 @@ impl Event {
         }
         Value::Object(object)
     }
+}
+
+/// Bytes of a field's text; other values are small.
+fn length(value: &Value) -> usize {
+    value.as_str().map_or(16, str::len)
 }
 
 /// The journal of one world.
@@ -205,12 +219,12 @@ impl Journal {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.last += 1;
         let event = Arc::new(Event { seq: ring.last, at, real, kind, request, fields, exchange });
-        ring.bytes += event.exchange.as_ref().map_or(0, |e| e.size());
+        ring.bytes += event.size();
         ring.events.push_back(Arc::clone(&event));
         let mut forgotten = Vec::new();
         while ring.events.len() > EVENTS || ring.bytes > BYTES {
             let Some(old) = ring.events.pop_front() else { break };
-            ring.bytes -= old.exchange.as_ref().map_or(0, |e| e.size());
+            ring.bytes -= old.size();
             forgotten.push(old);
         }
         drop(ring);
