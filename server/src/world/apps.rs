@@ -25,6 +25,8 @@ pub struct App {
     pub redirect: Vec<String>,
     /// Whether it may sign users in without a secret.
     pub public: bool,
+    /// Whether it is one of the service's own, which share their refresh tokens.
+    pub first_party: bool,
     /// Application permissions on Graph.
     pub graph: Vec<String>,
 }
@@ -91,6 +93,7 @@ impl Apps {
                     secret: None,
                     redirect: row.redirect,
                     public: true,
+                    first_party: true,
                     graph: Vec::new(),
                 });
             }
@@ -190,6 +193,7 @@ mod tests {
             secret: None,
             redirect: redirect.iter().map(|&r| r.to_owned()).collect(),
             public,
+            first_party: false,
             graph: vec![],
         }
     }

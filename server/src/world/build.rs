@@ -337,6 +337,7 @@ impl Builder {
                 secret: file.secret.clone(),
                 redirect: file.redirect.clone(),
                 public: file.public.unwrap_or_else(|| file.secret.is_none()),
+                first_party: false,
                 graph: file.graph.clone(),
             });
         }

@@ -115,6 +115,6 @@ pub(super) fn note_session(call: &Call, session: &Session) {
 }
 
 /// Whether a client shares its refresh tokens with the service's other clients.
-pub(super) fn is_family(client: &App) -> bool {
-    client.resource.is_none() && client.secret.is_none() && client.key == client.name
+pub(super) const fn is_family(client: &App) -> bool {
+    client.first_party
 }
