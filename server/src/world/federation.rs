@@ -9,9 +9,8 @@ use linarite_core::tenant::{DomainKind, Tenant};
 
 use super::federation_settings::FederationSettings;
 use super::running::WorldError;
+use super::stock::Stock;
 use crate::entropy::secret_of;
-use crate::keys::issue::self_signed;
-use crate::keys::pool::TestKey;
 use crate::keys::rsa_key::RsaKey;
 
 /// The audience that every assertion for this cloud is meant for.
@@ -41,13 +40,14 @@ pub(super) fn federations(
     tenant: &Tenant,
     mut settings: BTreeMap<String, FederationSettings>,
     seed: u64,
+    stock: &Stock,
 ) -> Result<Vec<Federation>, WorldError> {
     let federated = tenant.domains.iter().filter_map(|domain| match &domain.kind {
         DomainKind::Federated { sts } => Some((domain.name.as_str(), sts.as_str())),
         DomainKind::Managed => None,
     });
     let made = federated.map(|(domain, host)| {
-        federation(domain, host, settings.remove(domain).unwrap_or_default(), seed)
+        federation(domain, host, settings.remove(domain).unwrap_or_default(), seed, stock)
     });
     made.collect()
 }
@@ -57,16 +57,11 @@ fn federation(
     host: &str,
     settings: FederationSettings,
     seed: u64,
+    stock: &Stock,
 ) -> Result<Federation, WorldError> {
     let [pick, ..] = secret_of(seed, "federation key", domain);
-    let key = |number: usize| {
-        TestKey::pick(number)
-            .load()
-            .map_err(|_| WorldError::Damaged("a test key cannot be read".to_owned()))
-    };
-    let signer = key(usize::from(pick))?;
-    let certificate = self_signed(&signer, &format!("ADFS Signing - {host}"))
-        .map_err(|_| WorldError::Damaged("a federation key cannot sign".to_owned()))?;
+    let pick = usize::from(pick);
+    let certificate = stock.certificate(pick, &format!("ADFS Signing - {host}"))?;
     Ok(Federation {
         domain: domain.to_owned(),
         host: host.to_owned(),
@@ -74,8 +69,8 @@ fn federation(
             Some(issuer) => issuer.clone(),
             None => format!("http://{host}/adfs/services/trust"),
         },
-        signer,
-        stranger: key(usize::from(pick) + 1)?,
+        signer: stock.key(pick)?,
+        stranger: stock.key(pick + 1)?,
         certificate,
         settings,
     })

@@ -182,7 +182,7 @@ impl World {
         }
         let clock = clock(&directory, start.clock_mode, start.clock_start, starts)?;
         let apps = stock.apps()?.with(plan.apps);
-        let federations = federations(&plan.tenant, plan.federation, seed)?;
+        let federations = federations(&plan.tenant, plan.federation, seed, stock)?;
         let hosts = hosts(&plan.tenant, &apps, &federations);
         Ok(Self {
             id: start.id,
@@ -257,9 +257,9 @@ fn clock(
 }
 
 /// Which of the public test keys serves this purpose.
-fn key_number(seed: u64, purpose: &str) -> u8 {
+fn key_number(seed: u64, purpose: &str) -> usize {
     let [pick, ..] = secret_of(seed, "key", purpose);
-    pick
+    usize::from(pick)
 }
 
 fn hosts(tenant: &Tenant, apps: &Apps, federations: &[Federation]) -> Vec<(String, Service)> {
