@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::request::Wanted;
 use crate::directory::Session;
@@ -26,88 +27,131 @@ fn unique(call: &Call) -> String {
     URL_SAFE_NO_PAD.encode(call.world.entropy.draw::<16>(Stream::Token))
 }
 
+/// The claims of an access token, in the order of the service.
+#[derive(Serialize)]
+pub(super) struct AccessToken<'a> {
+    aud: &'a str,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    acr: &'static str,
+    amr: &'a [String],
+    app_displayname: &'a str,
+    appid: String,
+    appidacr: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deviceid: Option<String>,
+    idtyp: &'static str,
+    ipaddr: &'static str,
+    name: &'a str,
+    oid: String,
+    scp: &'a str,
+    sub: String,
+    tid: String,
+    unique_name: &'a str,
+    upn: &'a str,
+    uti: String,
+    ver: &'static str,
+    wids: Vec<&'static str>,
+}
+
 /// The claims of an access token that ends at this moment.
-pub(super) fn access_token(
+pub(super) fn access_token<'a>(
     call: &Call,
-    session: &Session,
-    client: &App,
-    wanted: &Wanted,
-    amr: &[String],
+    session: &'a Session,
+    client: &'a App,
+    wanted: &'a Wanted,
+    amr: &'a [String],
     until: Instant,
-) -> Value {
+) -> AccessToken<'a> {
     let (user, tenant, now) =
         (&session.user, call.world.tenant.id.to_string(), call.now().seconds());
-    let mut claims = Map::new();
-    let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-    put("aud", wanted.resource.as_str().into());
-    put("iss", format!("https://sts.windows.net/{tenant}/").into());
-    put("iat", now.into());
-    put("nbf", now.into());
-    put("exp", until.seconds().into());
-    put("acr", "1".into());
-    put("amr", amr.into());
-    put("app_displayname", client.name.as_str().into());
-    put("appid", client.id.to_string().into());
-    put("appidacr", (if client.secret.is_some() { "1" } else { "0" }).into());
-    if let Some(device) = &session.device {
-        put("deviceid", device.device_id().to_string().into());
+    AccessToken {
+        aud: &wanted.resource,
+        iss: format!("https://sts.windows.net/{tenant}/"),
+        iat: now,
+        nbf: now,
+        exp: until.seconds(),
+        acr: "1",
+        amr,
+        app_displayname: &client.name,
+        appid: client.id.to_string(),
+        appidacr: if client.secret.is_some() { "1" } else { "0" },
+        deviceid: session.device.as_ref().map(|device| device.device_id().to_string()),
+        idtyp: "user",
+        ipaddr: "127.0.0.1",
+        name: &user.name,
+        oid: user.id.to_string(),
+        scp: &wanted.permissions,
+        sub: pairwise(call, user, client),
+        tid: tenant,
+        unique_name: &user.upn,
+        upn: &user.upn,
+        uti: unique(call),
+        ver: "1.0",
+        wids: user.roles.iter().map(|role| role.template_id()).collect(),
     }
-    put("idtyp", "user".into());
-    put("ipaddr", "127.0.0.1".into());
-    put("name", user.name.as_str().into());
-    put("oid", user.id.to_string().into());
-    put("scp", wanted.permissions.as_str().into());
-    put("sub", pairwise(call, user, client).into());
-    put("tid", tenant.into());
-    put("unique_name", user.upn.as_str().into());
-    put("upn", user.upn.as_str().into());
-    put("uti", unique(call).into());
-    put("ver", "1.0".into());
-    put("wids", user.roles.iter().map(|r| r.template_id()).collect::<Vec<_>>().into());
-    Value::Object(claims)
 }
 
 /// The claims of an id token.
-pub(super) fn id_token(
+#[derive(Serialize)]
+pub(super) struct IdToken<'a> {
+    aud: String,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    name: &'a str,
+    oid: String,
+    preferred_username: &'a str,
+    sub: String,
+    tid: String,
+    uti: String,
+    ver: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amr: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upn: Option<&'a str>,
+}
+
+/// The claims of an id token; the first version says more of the user.
+pub(super) fn id_token<'a>(
     call: &Call,
-    session: &Session,
+    session: &'a Session,
     client: &App,
-    nonce: Option<&str>,
-    amr: &[String],
+    nonce: Option<&'a str>,
+    amr: &'a [String],
     v2: bool,
-) -> Value {
+) -> IdToken<'a> {
     let (user, tenant, now) = (&session.user, call.world.tenant.id.to_string(), call.now());
     let until = now + call.world.tenant.settings.access_token_lifetime;
-    let issuer = if v2 {
-        format!("https://login.microsoftonline.com/{tenant}/v2.0")
-    } else {
-        format!("https://sts.windows.net/{tenant}/")
-    };
-    let mut claims = json!({
-        "aud": client.id.to_string(),
-        "iss": issuer,
-        "iat": now.seconds(),
-        "nbf": now.seconds(),
-        "exp": until.seconds(),
-        "name": user.name,
-        "oid": user.id.to_string(),
-        "preferred_username": user.upn,
-        "sub": pairwise(call, user, client),
-        "tid": tenant,
-        "uti": unique(call),
-        "ver": if v2 { "2.0" } else { "1.0" },
-    });
-    if let Value::Object(members) = &mut claims {
-        if let Some(nonce) = nonce {
-            members.insert("nonce".to_owned(), nonce.into());
-        }
-        if !v2 {
-            members.insert("amr".to_owned(), amr.into());
-            members.insert("unique_name".to_owned(), user.upn.as_str().into());
-            members.insert("upn".to_owned(), user.upn.as_str().into());
-        }
+    IdToken {
+        aud: client.id.to_string(),
+        iss: if v2 {
+            format!("https://login.microsoftonline.com/{tenant}/v2.0")
+        } else {
+            format!("https://sts.windows.net/{tenant}/")
+        },
+        iat: now.seconds(),
+        nbf: now.seconds(),
+        exp: until.seconds(),
+        name: &user.name,
+        oid: user.id.to_string(),
+        preferred_username: &user.upn,
+        sub: pairwise(call, user, client),
+        tid: tenant,
+        uti: unique(call),
+        ver: if v2 { "2.0" } else { "1.0" },
+        nonce,
+        amr: (!v2).then_some(amr),
+        unique_name: (!v2).then_some(&*user.upn),
+        upn: (!v2).then_some(&*user.upn),
     }
-    claims
 }
 
 /// `client_info`: which account of which tenant, as clients key their caches.

@@ -42,14 +42,9 @@ impl Issue<'_> {
         let until = now + settings.access_token_lifetime;
         let access =
             claims::access_token(call, self.session, self.client, self.wanted, self.amr, until);
-        let sign = |claims: &Value| {
-            call.world
-                .keys
-                .tokens
-                .sign_jwt(claims)
-                .map_err(|_| Refused::from(GrantRefusal::Unreadable))
-        };
-        let access_token = sign(&access)?;
+        let tokens = &call.world.keys.tokens;
+        let unsigned = |_| Refused::from(GrantRefusal::Unreadable);
+        let access_token = tokens.sign_jwt(&access).map_err(unsigned)?;
         let refresh = RefreshToken {
             holder: self.holder(),
             client: self.client.id.to_string(),
@@ -81,7 +76,7 @@ impl Issue<'_> {
         if self.wanted.openid {
             let claims =
                 claims::id_token(call, self.session, self.client, self.nonce, self.amr, self.v2);
-            put("id_token", sign(&claims)?.into());
+            put("id_token", tokens.sign_jwt(&claims).map_err(unsigned)?.into());
         }
         if self.client_info {
             put("client_info", claims::client_info(call, &self.session.user).into());
