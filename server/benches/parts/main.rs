@@ -3,7 +3,7 @@
 //! A machine that is twice as slow signs twice as slowly, so no bound here is a number of microseconds: a password grant
 //! may cost its signatures and six bare requests through the same listener. Only CPU time of the threads that serve is
 //! counted, whatever else the machine does. Nothing is asserted; `docs/performance.md` says what each row means.
-//! `cargo bench -p linarite-server -- repeat page` (or `password`, `prt`, `join`) only sends, for a profiler to look at.
+//! `cargo bench -p linarite-server -- repeat page` (or `password`, `prt`, `join`, `world`) only does that, for a profiler to look at.
 //! Left out: machines without Linux's `/proc`, TLS handshakes, many clients at once.
 
 #![expect(
