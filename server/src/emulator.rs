@@ -25,11 +25,15 @@ use http_body_util::BodyExt as _;
 use linarite_core::instant::Instant;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::clock::{Clock, ClockMode, Stopwatch, format};
-use crate::edge::{self, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind};
+use crate::edge::{
+    self, ConnectionFault, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind,
+};
+use crate::faults::{self, Stroke};
 use crate::journal::{Exchange, Kind};
 use crate::keys::tls::{TlsCa, TlsHosts};
 use crate::services::Services;
@@ -312,23 +316,48 @@ impl Handler for Dispatcher {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(call.clone());
-        let answered = self.services.router(service).clone().oneshot(request).await;
-        let (mut parts, body) = match answered {
-            Ok(response) => response.into_parts(),
-            Err(never) => match never {},
-        };
-        let body =
-            body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let stroke = Stroke::on(&call, service).await;
+        let mut answer = Response::default();
+        if stroke.as_ref().is_none_or(Stroke::runs_handler) {
+            answer = self.handled(service, request).await;
+            Stroke::noted(&call, stroke.as_ref());
+        }
+        if let Some(reply) = stroke.as_ref().and_then(|stroke| stroke.reply(&call)) {
+            answer = reply;
+        }
+        let (mut parts, mut body) = answer.into_parts();
         if let Ok(date) = HeaderValue::from_str(&format(call.now(), "%a, %d %b %Y %H:%M:%S GMT")) {
-            parts.headers.insert(DATE, date);
+            parts.headers.entry(DATE).or_insert(date);
         }
         if call.header("return-client-request-id").is_some_and(|v| v.eq_ignore_ascii_case("true"))
             && let Ok(id) = HeaderValue::from_str(&call.correlation_id.to_string())
         {
             parts.headers.insert("client-request-id", id);
         }
-        self.note(service, &call, parts.status, &parts.headers, &body, watch.micros());
+        let Some(stroke) = stroke else {
+            self.note(service, &call, parts.status, &parts.headers, &body, watch.micros());
+            return Response::from_parts(parts, body);
+        };
+        let fate = stroke.spoil(&call, &mut parts, &mut body);
+        if fate.unanswered {
+            call.note("unanswered", true);
+            (parts.status, body) = (UNANSWERED, Bytes::new());
+        }
+        let micros = watch.micros().saturating_add(fate.micros());
+        self.note(service, &call, parts.status, &parts.headers, &body, micros);
+        fate.held().await;
+        if let Some(damage) = fate.damage {
+            parts.extensions.insert(damage);
+        }
         Response::from_parts(parts, body)
+    }
+
+    fn connecting(&self, host: &str, connection: u64) -> Option<ConnectionFault> {
+        faults::connecting(&self.world, host, connection)
+    }
+
+    fn cuts(&self, host: &str) -> Option<watch::Receiver<u64>> {
+        Some(self.world.faults.cuts(host))
     }
 
     fn refused(&self, refusal: EdgeRefusal) {
@@ -354,7 +383,25 @@ impl Handler for Dispatcher {
     }
 }
 
+/// The status that the journal shows of an exchange whose client got no answer.
+const UNANSWERED: StatusCode = match StatusCode::from_u16(444) {
+    Ok(status) => status,
+    Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+};
+
 impl Dispatcher {
+    /// The answer of the service.
+    async fn handled(&self, service: Service, request: Request<Body>) -> Response<Bytes> {
+        let answered = self.services.router(service).clone().oneshot(request).await;
+        let (parts, body) = match answered {
+            Ok(response) => response.into_parts(),
+            Err(never) => match never {},
+        };
+        let body =
+            body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        Response::from_parts(parts, body)
+    }
+
     fn note(
         &self,
         service: Service,

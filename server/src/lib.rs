@@ -10,6 +10,7 @@ pub mod directory;
 pub mod edge;
 mod emulator;
 pub mod entropy;
+pub mod faults;
 pub mod journal;
 pub mod keys;
 pub mod services;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::admin::AdminError;
 use super::snapshots::SnapshotError;
 use crate::directory::DirectoryError;
+use crate::faults::FaultError;
 use crate::services::reply;
 
 /// An answer that says no.
@@ -53,9 +54,16 @@ impl From<AdminError> for Refusal {
             AdminError::DeviceUnknown(_) => (StatusCode::NOT_FOUND, "device-unknown"),
             AdminError::DeviceAmbiguous { .. } => (StatusCode::CONFLICT, "device-ambiguous"),
             AdminError::UserUnknown(_) => (StatusCode::NOT_FOUND, "user-unknown"),
-            AdminError::Conflict(_) => (StatusCode::CONFLICT, "exists"),
-            AdminError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            AdminError::Conflict(_) | AdminError::Fault(FaultError::Running(_)) => {
+                (StatusCode::CONFLICT, "exists")
+            }
+            AdminError::Invalid(_) | AdminError::Fault(FaultError::Problems { .. }) => {
+                (StatusCode::BAD_REQUEST, "invalid")
+            }
             AdminError::Backwards { .. } => (StatusCode::CONFLICT, "clock-backwards"),
+            AdminError::Fault(FaultError::NotRunning { .. }) => {
+                (StatusCode::NOT_FOUND, "fault-unknown")
+            }
             AdminError::Directory(_) => (StatusCode::INTERNAL_SERVER_ERROR, "directory-failed"),
         };
         Self::new(status, code, error.to_string())
@@ -64,6 +72,12 @@ impl From<AdminError> for Refusal {
 
 impl From<DirectoryError> for Refusal {
     fn from(error: DirectoryError) -> Self {
+        AdminError::from(error).into()
+    }
+}
+
+impl From<FaultError> for Refusal {
+    fn from(error: FaultError) -> Self {
         AdminError::from(error).into()
     }
 }

@@ -3,11 +3,12 @@
 use std::{
     convert::Infallible,
     error::Error as StdError,
-    future::Future,
+    future::{Future, poll_fn},
     io,
     net::SocketAddr,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    task::Poll,
 };
 
 use hyper::{
@@ -26,7 +27,9 @@ use tokio::{
 };
 
 use super::{
-    EdgeRefusal, Face, Handler, HostPolicy, Limits, ListenerKind, RefusalKind, exchange,
+    ConnectionFault, EdgeRefusal, Face, Handler, HostPolicy, Limits, ListenerKind, RefusalKind,
+    damage::Doom,
+    exchange,
     prefixed::Prefixed,
     tls,
     watched::{Expired, Protocol, Pulse, Watched},
@@ -72,6 +75,8 @@ pub(super) struct Channel<H> {
     pub(super) road: Road,
     pub(super) client_chain: Arc<[Vec<u8>]>,
     pub(super) pulse: Arc<Pulse>,
+    /// The end of the connection, when a request brings it about.
+    pub(super) doom: Arc<Doom>,
     /// The tunnel that a `CONNECT` on this connection was granted.
     pub(super) granted: Mutex<Option<Tunnel>>,
 }
@@ -81,6 +86,10 @@ pub(super) struct Tunnel {
     pub(super) upgrade: OnUpgrade,
     pub(super) host: String,
     pub(super) policy: HostPolicy,
+    /// What befalls the connection, as was decided at its `CONNECT`.
+    pub(super) fault: Option<ConnectionFault>,
+    /// Moves when the connections of the host are to be closed.
+    pub(super) cuts: Option<watch::Receiver<u64>>,
 }
 
 /// Where a connection stands before HTTP is spoken on it: shared by the roads to that point.
@@ -89,6 +98,10 @@ pub(super) struct Start<H> {
     pub(super) connection: u64,
     pub(super) local: SocketAddr,
     pub(super) closing: watch::Receiver<bool>,
+    /// Whether the socket ends by a reset.
+    pub(super) reset: Arc<AtomicBool>,
+    /// Moves when the connection is to be closed with all others of its host.
+    pub(super) cuts: Option<watch::Receiver<u64>>,
 }
 
 /// Serves one accepted connection to its end.
@@ -101,14 +114,15 @@ pub(super) async fn run<H: Handler>(
     // Answers are written whole; waiting for more would only delay them.
     drop(stream.set_nodelay(true));
     let Ok(local) = stream.local_addr() else { return };
-    let mut start = Start { edge, connection, local, closing };
-    let stream = Prefixed::fresh(stream);
+    let reset = Arc::new(AtomicBool::new(false));
+    let stream = Prefixed::fresh(stream, Arc::clone(&reset));
+    let mut start = Start { edge, connection, local, closing, reset, cuts: None };
     let Some(first) = start.first_byte(&stream).await else { return };
     match (first, start.edge.kind) {
         (TLS_HANDSHAKE, _) => tls::serve(stream, start, None).await,
         (_, ListenerKind::Proxy) => {
             let channel = Arc::new(start.channel(Road::Open, Arc::default()));
-            http_1(stream, Arc::clone(&channel), &mut start.closing).await;
+            http_1(stream, Arc::clone(&channel), &mut start.closing, None).await;
             let granted = channel.granted.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(granted) = granted {
                 tunnel(granted, start).await;
@@ -120,17 +134,18 @@ pub(super) async fn run<H: Handler>(
 
 /// What follows a granted `CONNECT`: TLS or plain HTTP, as its first byte says.
 async fn tunnel<H: Handler>(granted: Tunnel, mut start: Start<H>) {
-    let Tunnel { upgrade, host, policy } = granted;
+    let Tunnel { upgrade, host, policy, fault, cuts } = granted;
+    start.cuts = cuts;
     let Ok(upgraded) = upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Watched<Prefixed>>>() else { return };
     let stream = parts.io.into_inner().into_inner().unread(parts.read_buf);
     let Some(first) = start.first_byte(&stream).await else { return };
     if first == TLS_HANDSHAKE {
-        tls::serve(stream, start, Some((host, policy))).await;
+        tls::serve(stream, start, Some((host, policy, fault))).await;
     } else {
         let road = Road::Named { face: Face::Proxy, secure: false, host, disagrees: None };
         let channel = Arc::new(start.channel(road, Arc::default()));
-        http_1(stream, channel, &mut start.closing).await;
+        http_1(stream, channel, &mut start.closing, start.cuts.take()).await;
     }
 }
 
@@ -141,6 +156,7 @@ impl<H: Handler> Start<H> {
             biased;
             byte = timeout(self.edge.limits.idle_time, stream.peek()) => byte.ok().flatten(),
             () = stopped(&mut self.closing) => None,
+            () = cut(&mut self.cuts) => None,
         }
     }
 
@@ -153,6 +169,7 @@ impl<H: Handler> Start<H> {
             road,
             client_chain,
             pulse: Arc::default(),
+            doom: Arc::new(Doom::of(&self.reset)),
             granted: Mutex::new(None),
         }
     }
@@ -176,16 +193,44 @@ async fn stopped(closing: &mut watch::Receiver<bool>) {
     drop(closing.wait_for(|closing| *closing).await.map(|_| ()));
 }
 
+/// Resolves when the connections of the host are to be closed.
+async fn cut(cuts: &mut Option<watch::Receiver<u64>>) {
+    if let Some(cuts) = cuts
+        && cuts.changed().await.is_ok()
+    {
+        return;
+    }
+    // Its sender lives as long as the world does, and some connections have none.
+    std::future::pending::<()>().await;
+}
+
+/// Lets what was given to a connection go out, as far as the socket takes it.
+async fn flush<F: Future>(mut serving: Pin<&mut F>) {
+    poll_fn(|cx| {
+        // Whether it ends by itself makes no difference now.
+        let _ended = serving.as_mut().poll(cx).is_ready();
+        Poll::Ready(())
+    })
+    .await;
+}
+
 /// Speaks HTTP/1.x on `io` until it ends or becomes a tunnel.
 pub(super) async fn http_1<H: Handler, I>(
     io: I,
     channel: Arc<Channel<H>>,
     closing: &mut watch::Receiver<bool>,
+    mut cuts: Option<watch::Receiver<u64>>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &channel.edge.limits;
-    let io = Watched::new(io, Protocol::Http1, Arc::clone(&channel.pulse), limits);
+    let io = Watched::new(
+        io,
+        Protocol::Http1,
+        Arc::clone(&channel.pulse),
+        Arc::clone(&channel.doom),
+        limits,
+    );
     let service = service_fn(|request| {
         let channel = Arc::clone(&channel);
         async move { Ok::<_, Infallible>(exchange::answer(&channel, request).await) }
@@ -195,9 +240,15 @@ pub(super) async fn http_1<H: Handler, I>(
     let ended = tokio::select! {
         biased;
         ended = serving.as_mut() => ended,
+        () = channel.doom.wanted() => return flush(serving).await,
+        () = cut(&mut cuts) => return,
         () = stopped(closing) => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                biased;
+                ended = serving.as_mut() => ended,
+                () = channel.doom.wanted() => return flush(serving).await,
+            }
         }
     };
     if let Err(error) = ended {
@@ -210,11 +261,18 @@ pub(super) async fn http_2<H: Handler, I>(
     io: I,
     channel: Arc<Channel<H>>,
     closing: &mut watch::Receiver<bool>,
+    mut cuts: Option<watch::Receiver<u64>>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &channel.edge.limits;
-    let io = Watched::new(io, Protocol::Http2, Arc::clone(&channel.pulse), limits);
+    let io = Watched::new(
+        io,
+        Protocol::Http2,
+        Arc::clone(&channel.pulse),
+        Arc::clone(&channel.doom),
+        limits,
+    );
     let service = service_fn(|request| {
         let channel = Arc::clone(&channel);
         async move { Ok::<_, Infallible>(exchange::answer(&channel, request).await) }
@@ -225,9 +283,15 @@ pub(super) async fn http_2<H: Handler, I>(
     let ended = tokio::select! {
         biased;
         ended = serving.as_mut() => ended,
+        () = channel.doom.wanted() => return flush(serving).await,
+        () = cut(&mut cuts) => return,
         () = stopped(closing) => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                biased;
+                ended = serving.as_mut() => ended,
+                () = channel.doom.wanted() => return flush(serving).await,
+            }
         }
     };
     if let Err(error) = ended {

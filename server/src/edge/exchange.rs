@@ -5,7 +5,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     task::Poll,
 };
 
@@ -14,13 +14,13 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
     request::Parts, uri::PathAndQuery,
 };
-use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::{
-    EdgeRefusal, Face, Handler, Inbound, Limits, Link, RefusalKind,
+    ConnectionFault, EdgeRefusal, Face, Handler, Inbound, Limits, Link, RefusalKind,
     body::{self, BodyError},
     connection::{Channel, Road, Tunnel},
+    damage::{AnswerBody, Cut, CutHow, CutPoint, Damage},
     hosts::{Authority, split_prefix},
     refusal::{listed, text},
 };
@@ -29,11 +29,15 @@ use super::{
 pub(super) async fn answer<H: Handler>(
     channel: &Channel<H>,
     mut request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+) -> Response<AnswerBody> {
     let _beat = channel.pulse.begin();
     if request.method() == Method::CONNECT {
-        let answer = connect(channel, &mut request);
-        return answer.unwrap_or_else(|no| channel.refuse(no, &request)).map(Full::new);
+        let answer = match connect(channel, &mut request) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return doomed(channel, &CutHow::Reset).await,
+            Err(no) => channel.refuse(no, &request),
+        };
+        return answer.map(AnswerBody::whole);
     }
     let limits = &channel.edge.limits;
     let (mut parts, body) = request.into_parts();
@@ -41,13 +45,17 @@ pub(super) async fn answer<H: Handler>(
     let waits = parts.version == Version::HTTP_11 && parts.headers.contains_key(header::EXPECT);
     let head = parts.method == Method::HEAD;
     let routed = within(&parts.headers, limits).and_then(|()| channel.route(&parts));
-    let answer = match routed {
+    let mut answer = match routed {
         Ok(Routed::Call(link, uri)) => match body::collect(body, waits, limits).await {
             Ok(body) => {
                 if let Some(uri) = uri {
                     parts.uri = uri;
                 }
-                channel.call(parts, body, link).await
+                match channel.befallen(&link) {
+                    None => channel.call(parts, body, link).await,
+                    Some(ConnectionFault::Unreachable(status)) => unreachable(status, &link.host),
+                    Some(_) => return doomed(channel, &CutHow::Reset).await,
+                }
             }
             Err(error) => {
                 let no = no_body(error, limits, link);
@@ -63,7 +71,28 @@ pub(super) async fn answer<H: Handler>(
             channel.refuse(no, &Request::from_parts(parts, ()))
         }
     };
-    finish(answer, head)
+    let damage = answer.extensions().get::<Damage>().cloned();
+    match damage {
+        Some(Damage { cut: Some(Cut { after: CutPoint::Before, how }), .. }) => {
+            doomed(channel, &how).await
+        }
+        Some(damage) if !head => {
+            answer_headers(answer.headers_mut());
+            answer.map(|body| AnswerBody::damaged(&body, &damage, Arc::clone(&channel.doom)))
+        }
+        Some(_) | None => finish(answer, head),
+    }
+}
+
+/// Ends the connection in the answer's place.
+async fn doomed<H: Handler>(channel: &Channel<H>, how: &CutHow) -> Response<AnswerBody> {
+    channel.doom.seal(how);
+    std::future::pending().await
+}
+
+/// What a proxy says of a host that it cannot reach.
+fn unreachable(status: StatusCode, host: &str) -> Response<Bytes> {
+    text(status, &format!("{host} cannot be reached: a fault of the test makes it so"))
 }
 
 /// A refusal on its way to the client and to the handler.
@@ -218,6 +247,19 @@ impl<H: Handler> Channel<H> {
         Ok(Routed::Call(link, Some(Uri::from(uri))))
     }
 
+    /// What befalls a plain request, whose connection had no host before.
+    fn befallen(&self, link: &Link) -> Option<ConnectionFault> {
+        let fault = match self.road {
+            Road::Open => self.edge.handler.connecting(&link.host, self.connection)?,
+            // Decided when the host became known.
+            Road::Unnamed | Road::Named { .. } => return None,
+        };
+        match fault {
+            ConnectionFault::Unreachable(_) | ConnectionFault::Reset => Some(fault),
+            ConnectionFault::Tls(_) | ConnectionFault::Fresh => None,
+        }
+    }
+
     fn stamp(&self, link: &mut Link) {
         link.connection = self.connection;
         link.client_chain = self.client_chain.clone();
@@ -280,12 +322,12 @@ impl<H: Handler> Channel<H> {
     }
 }
 
-/// `CONNECT`: grants a tunnel to an emulated host. Its Host header field is not looked at: some
+/// `CONNECT`: grants a tunnel to an emulated host; `None`: the connection is reset. Its Host header field is not looked at: some
 /// clients put the proxy's own name there (Node's http module does by itself).
 fn connect<H: Handler>(
     channel: &Channel<H>,
     request: &mut Request<Incoming>,
-) -> Result<Response<Bytes>, No> {
+) -> Result<Option<Response<Bytes>>, No> {
     within(request.headers(), &channel.edge.limits).map_err(|no| no.face(Face::Proxy))?;
     if !matches!(channel.road, Road::Open) {
         return Err(No::bad(
@@ -300,9 +342,16 @@ fn connect<H: Handler>(
     let Some(policy) = channel.edge.handler.host(&host) else {
         return Err(channel.unknown(&host, Face::Proxy));
     };
-    let tunnel = Tunnel { upgrade: hyper::upgrade::on(request), host, policy };
+    let cuts = channel.edge.handler.cuts(&host);
+    let fault = channel.edge.handler.connecting(&host, channel.connection);
+    match fault {
+        Some(ConnectionFault::Unreachable(status)) => return Ok(Some(unreachable(status, &host))),
+        Some(ConnectionFault::Reset) => return Ok(None),
+        Some(ConnectionFault::Tls(_) | ConnectionFault::Fresh) | None => {}
+    }
+    let tunnel = Tunnel { upgrade: hyper::upgrade::on(request), host, policy, fault, cuts };
     *channel.granted.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
-    Ok(Response::new(Bytes::new()))
+    Ok(Some(Response::new(Bytes::new())))
 }
 
 /// The Host header field of a request.
@@ -382,10 +431,9 @@ fn greeting(served: Vec<String>) -> Response<Bytes> {
 }
 
 /// The answer as it goes out: its length is the body's, and a HEAD has the length without the body.
-fn finish(mut answer: Response<Bytes>, head: bool) -> Response<Full<Bytes>> {
-    let headers = answer.headers_mut();
-    headers.remove(header::TRANSFER_ENCODING);
+fn finish(mut answer: Response<Bytes>, head: bool) -> Response<AnswerBody> {
     if head {
+        answer.headers_mut().remove(header::TRANSFER_ENCODING);
         let length = answer.body().len();
         if length > 0 {
             let length = HeaderValue::from(length);
@@ -393,9 +441,15 @@ fn finish(mut answer: Response<Bytes>, head: bool) -> Response<Full<Bytes>> {
             *answer.body_mut() = Bytes::new();
         }
     } else {
-        headers.remove(header::CONTENT_LENGTH);
+        answer_headers(answer.headers_mut());
     }
-    answer.map(Full::new)
+    answer.map(AnswerBody::whole)
+}
+
+/// The framing of an answer is the edge's business.
+fn answer_headers(headers: &mut HeaderMap) {
+    headers.remove(header::TRANSFER_ENCODING);
+    headers.remove(header::CONTENT_LENGTH);
 }
 
 /// The future's output, or what it panicked with.

@@ -18,6 +18,7 @@
 
 mod body;
 mod connection;
+mod damage;
 mod exchange;
 mod hosts;
 mod limits;
@@ -33,11 +34,15 @@ mod watched;
 use std::future::Future;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
+pub use damage::{Cut, CutHow, CutPoint, Damage};
 pub use limits::Limits;
 pub use link::{Face, Link};
 pub use listener::{ListenerKind, serve};
 pub use refusal::{EdgeRefusal, RefusalKind};
+
+pub use crate::keys::tls::{Alert, TlsTrouble, WrongCertificate};
 
 /// Who answers requests. It is called for many requests at once.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -51,8 +56,22 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// The response is sent as it is, with a `Content-Length` of the edge's making. No `Date` is
     /// added: time is the world's. A `HEAD` may be answered like a `GET`; the body is dropped. A
     /// panic becomes a 500. Over HTTP/2 the future is dropped when the client takes its request
-    /// back, so what must be finished is to be spawned; over HTTP/1.1 it always runs to its end.
+    /// back, so what must be finished is to be spawned; over HTTP/1.1 it always runs to its end. A
+    /// [`Damage`] among the extensions of the response spoils it on its way out.
     fn call(&self, inbound: Inbound) -> impl Future<Output = http::Response<Bytes>> + Send;
+
+    /// What befalls a new connection to this host; asked once for each, and over plain HTTP, where a
+    /// connection has no host, for each request.
+    fn connecting(&self, host: &str, connection: u64) -> Option<ConnectionFault> {
+        let _ = (host, connection);
+        None
+    }
+
+    /// A number that moves when all open connections to this host are to be closed.
+    fn cuts(&self, host: &str) -> Option<watch::Receiver<u64>> {
+        let _ = host;
+        None
+    }
 
     /// Told about what never reaches [`Self::call`], or does not come out of it whole.
     fn refused(&self, refusal: EdgeRefusal);
@@ -61,6 +80,20 @@ pub trait Handler: Clone + Send + Sync + 'static {
     fn served(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What befalls a connection as soon as its host is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionFault {
+    /// The host cannot be reached: `CONNECT` is answered with this status, and any other connection
+    /// closed.
+    Unreachable(http::StatusCode),
+    /// The connection is reset.
+    Reset,
+    /// The TLS handshake goes wrong. Not heard over plain HTTP.
+    Tls(TlsTrouble),
+    /// Nothing goes wrong, but no TLS session is resumed.
+    Fresh,
 }
 
 /// What the edge must know about an emulated host before it speaks to a client.

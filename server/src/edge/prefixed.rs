@@ -4,6 +4,10 @@
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -17,13 +21,29 @@ use tokio::{
 #[derive(Debug)]
 pub(super) struct Prefixed {
     first: Bytes,
+    tcp: Socket,
+}
+
+/// A socket that ends by a reset when it is told to.
+#[derive(Debug)]
+struct Socket {
     tcp: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Acquire) {
+            // A socket that is gone already needs no reset.
+            drop(self.tcp.set_zero_linger());
+        }
+    }
 }
 
 impl Prefixed {
-    /// A stream of which nothing has been read.
-    pub(super) fn fresh(tcp: TcpStream) -> Self {
-        Self { first: Bytes::new(), tcp }
+    /// A stream of which nothing has been read. It ends by a reset when `reset` is set by then.
+    pub(super) fn fresh(tcp: TcpStream, reset: Arc<AtomicBool>) -> Self {
+        Self { first: Bytes::new(), tcp: Socket { tcp, reset } }
     }
 
     /// Puts bytes back that were read from the stream last.
@@ -40,7 +60,7 @@ impl Prefixed {
             return Some(*byte);
         }
         let mut byte = [0];
-        match self.tcp.peek(&mut byte).await {
+        match self.tcp.tcp.peek(&mut byte).await {
             Ok(1) => byte.first().copied(),
             Ok(_) | Err(_) => None,
         }
@@ -55,7 +75,7 @@ impl AsyncRead for Prefixed {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.first.is_empty() {
-            return Pin::new(&mut this.tcp).poll_read(cx, buf);
+            return Pin::new(&mut this.tcp.tcp).poll_read(cx, buf);
         }
         let length = this.first.len().min(buf.remaining());
         if let Some(piece) = this.first.get(..length) {
@@ -72,7 +92,7 @@ impl AsyncWrite for Prefixed {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tcp).poll_write(cx, buf)
+        Pin::new(&mut self.get_mut().tcp.tcp).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -80,18 +100,18 @@ impl AsyncWrite for Prefixed {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tcp).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.get_mut().tcp.tcp).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        self.tcp.tcp.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+        Pin::new(&mut self.get_mut().tcp.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+        Pin::new(&mut self.get_mut().tcp.tcp).poll_shutdown(cx)
     }
 }

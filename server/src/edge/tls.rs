@@ -1,7 +1,10 @@
 //! The TLS of a connection: which host the client means, whether that host asks for a certificate,
 //! and what went wrong when the handshake fails.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use rustls::{AlertDescription, server::Acceptor};
 use tokio::{
@@ -11,12 +14,13 @@ use tokio::{
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::{
-    Face, Handler, HostPolicy, RefusalKind,
+    ConnectionFault, Face, Handler, HostPolicy, RefusalKind,
     connection::{Road, Start, http_1, http_2},
     hosts,
     prefixed::Prefixed,
     refusal::listed,
 };
+use crate::keys::tls::{Alert, TlsTrouble};
 
 /// The fatal alert `unrecognized_name` (RFC 6066 section 3): a whole TLS record.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
@@ -24,15 +28,18 @@ const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// The fatal alert `internal_error` (RFC 8446 section 6.2).
 const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
+/// The fatal alert `handshake_failure` (RFC 8446 section 6.2).
+const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
 /// Shakes hands on `stream` and serves what comes. `tunnel`: the host of the `CONNECT`, if there was
-/// one.
+/// one, and what befalls the connection.
 pub(super) async fn serve<H: Handler>(
     stream: Prefixed,
     mut start: Start<H>,
-    tunnel: Option<(String, HostPolicy)>,
+    tunnel: Option<(String, HostPolicy, Option<ConnectionFault>)>,
 ) {
     let until = Instant::now() + start.edge.limits.header_time;
-    let connect_host = tunnel.as_ref().map(|(host, _)| host.clone());
+    let connect_host = tunnel.as_ref().map(|(host, ..)| host.clone());
 
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream);
     let mut hello = match timeout_at(until, hello).await {
@@ -44,10 +51,11 @@ pub(super) async fn serve<H: Handler>(
         }
     };
     let sni = hello.client_hello().server_name().map(hosts::canonical);
+    let decided = tunnel.as_ref().map(|(.., fault)| *fault);
     let (name, policy) = match (&sni, tunnel) {
         (Some(sni), tunnel) => {
             let policy = match &tunnel {
-                Some((host, policy)) if host == sni => Some(*policy),
+                Some((host, policy, _)) if host == sni => Some(*policy),
                 Some(_) | None => start.edge.handler.host(sni),
             };
             let Some(policy) = policy else {
@@ -59,14 +67,39 @@ pub(super) async fn serve<H: Handler>(
             };
             (sni.clone(), policy)
         }
-        (None, Some((host, policy))) => (host, policy),
+        (None, Some((host, policy, _))) => (host, policy),
         (None, None) => {
             let address = start.local.ip().to_canonical().to_string();
             (address, HostPolicy::default())
         }
     };
 
-    let settings = match start.edge.tls.settings(&name, policy.asks_client_certificate) {
+    let fault = if let Some(fault) = decided {
+        fault
+    } else {
+        start.cuts = start.edge.handler.cuts(&name);
+        start.edge.handler.connecting(&name, start.connection)
+    };
+    let asks = policy.asks_client_certificate;
+    let settings = match fault {
+        None => start.edge.tls.settings(&name, asks),
+        Some(ConnectionFault::Fresh) => start.edge.tls.troubled(&name, asks, TlsTrouble::default()),
+        Some(ConnectionFault::Reset) => {
+            start.reset.store(true, Ordering::Release);
+            return;
+        }
+        Some(ConnectionFault::Tls(TlsTrouble { alert: Some(Alert::HandshakeFailure), .. })) => {
+            drop(timeout_at(until, hello.io.write_all(&HANDSHAKE_FAILURE)).await);
+            drop(timeout_at(until, hello.io.shutdown()).await);
+            return;
+        }
+        Some(
+            ConnectionFault::Unreachable(_)
+            | ConnectionFault::Tls(TlsTrouble { alert: Some(Alert::Close), .. }),
+        ) => return,
+        Some(ConnectionFault::Tls(trouble)) => start.edge.tls.troubled(&name, asks, trouble),
+    };
+    let settings = match settings {
         Ok(settings) => settings,
         Err(error) => {
             drop(timeout_at(until, hello.io.write_all(&INTERNAL_ERROR)).await);
@@ -102,9 +135,9 @@ pub(super) async fn serve<H: Handler>(
     };
     let channel = Arc::new(start.channel(road, chain));
     if two {
-        http_2(stream, channel, &mut start.closing).await;
+        http_2(stream, channel, &mut start.closing, start.cuts.take()).await;
     } else {
-        http_1(stream, channel, &mut start.closing).await;
+        http_1(stream, channel, &mut start.closing, start.cuts.take()).await;
     }
 }
 

@@ -18,12 +18,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Buf as _, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::Limits;
+use super::{Limits, damage::Doom};
 
 /// The heartbeat of an HTTP connection: how many requests began and how many ended.
 #[derive(Debug, Default)]
@@ -86,6 +87,9 @@ pub(super) struct Watched<I> {
     io: I,
     protocol: Protocol,
     pulse: Arc<Pulse>,
+    doom: Arc<Doom>,
+    /// What goes out as it is, before anything else.
+    garbage: Bytes,
     timer: Pin<Box<Sleep>>,
     head_time: Duration,
     idle_time: Duration,
@@ -100,11 +104,19 @@ pub(super) struct Watched<I> {
 
 impl<I> Watched<I> {
     /// Watches `io`. Must be made inside a runtime.
-    pub(super) fn new(io: I, protocol: Protocol, pulse: Arc<Pulse>, limits: &Limits) -> Self {
+    pub(super) fn new(
+        io: I,
+        protocol: Protocol,
+        pulse: Arc<Pulse>,
+        doom: Arc<Doom>,
+        limits: &Limits,
+    ) -> Self {
         Self {
             io,
             protocol,
             pulse,
+            doom,
+            garbage: Bytes::new(),
             timer: Box::pin(sleep_until(Instant::now() + limits.idle_time)),
             head_time: limits.header_time,
             idle_time: limits.idle_time,
@@ -235,6 +247,17 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(garbage) = this.doom.garbage() {
+            this.garbage = garbage;
+        }
+        while !this.garbage.is_empty() {
+            match Pin::new(&mut this.io).poll_write(cx, &this.garbage) {
+                Poll::Ready(Ok(written)) if written > 0 => this.garbage.advance(written),
+                Poll::Ready(Ok(_)) => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return this.wait_to_write(cx),
+            }
+        }
         let Poll::Ready(flushed) = Pin::new(&mut this.io).poll_flush(cx) else {
             return this.wait_to_write(cx);
         };

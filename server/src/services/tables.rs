@@ -112,6 +112,7 @@ pub const STS_WIRE: &[&str] = &[
     "session-missing",
     "device-token-not-emulated",
     "directory-failed",
+    "device-not-replicated",
 ];
 
 /// Refusals of device registration that are mistakes on the wire.
@@ -128,10 +129,11 @@ pub const DRS_WIRE: &[&str] = &[
     "accept-missing",
     "mutual-tls-unavailable",
     "directory-failed",
+    "directory-read-only",
 ];
 
 /// Refusals of Graph and resources that are mistakes on the wire.
-pub const GRAPH_WIRE: &[&str] = &["endpoint-unknown", "method-unsupported"];
+pub const GRAPH_WIRE: &[&str] = &["endpoint-unknown", "method-unsupported", "directory-read-only"];
 
 /// Refusals of a federation server that are mistakes on the wire, or what is not emulated.
 pub const TRUST_WIRE: &[&str] = &[
@@ -202,6 +204,11 @@ impl Tables {
     /// How sign-in says this.
     pub fn sts(&self, reason: &str) -> Option<&StsRow> {
         self.sts.get(reason)
+    }
+
+    /// How sign-in says the first refusal in its table that has this number.
+    pub fn sts_by_code(&self, code: u32) -> Option<&StsRow> {
+        self.sts.values().find(|row| row.code == code)
     }
 
     /// How device registration says this.

@@ -15,6 +15,7 @@ use super::stock::Stock;
 use crate::clock::{Clock, ClockMode};
 use crate::directory::{Directory, DirectoryError, Identity};
 use crate::entropy::{Entropy, secret_of};
+use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::keys::device_ca::DeviceCa;
 use crate::keys::seal::Sealer;
@@ -125,6 +126,8 @@ pub struct World {
     pub directory: Directory,
     /// What happened in it.
     pub journal: Journal,
+    /// What goes wrong in it on purpose.
+    pub faults: Faults,
     /// Its keys.
     pub keys: WorldKeys,
     /// Codes and texts of refusals.
@@ -193,6 +196,7 @@ impl World {
             },
             tenant: Arc::new(plan.tenant),
             apps,
+            faults: Faults::new(seed, clock.now()),
             clock,
             entropy: Entropy::new(seed, starts),
             directory,

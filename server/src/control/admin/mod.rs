@@ -7,11 +7,13 @@
 
 mod clock;
 mod devices;
+mod faults;
 mod users;
 
 use serde_json::{Map, Value};
 
 use crate::directory::DirectoryError;
+use crate::faults::FaultError;
 use crate::journal::Kind;
 use crate::world::World;
 
@@ -58,6 +60,9 @@ pub enum AdminError {
         /// Where it should go.
         to: String,
     },
+    /// A fault cannot be started or stopped.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] DirectoryError),

@@ -206,6 +206,17 @@ impl TlsCa {
         key: &impl PublicKeyData,
         salt: &[u8],
     ) -> Result<Certificate, TlsError> {
+        self.issue_for(host, key, salt, (FIRST_YEAR, LAST_YEAR))
+    }
+
+    /// [`Self::issue`] with another validity: from the start of one year to the start of another.
+    pub(super) fn issue_for(
+        &self,
+        host: &str,
+        key: &impl PublicKeyData,
+        salt: &[u8],
+        (first, last): (i32, i32),
+    ) -> Result<Certificate, TlsError> {
         let address = host.parse::<IpAddr>().ok();
         let name = match address {
             Some(address) => SanType::IpAddress(canonical(address)),
@@ -227,8 +238,8 @@ impl TlsCa {
         params.subject_alt_names = vec![name];
         params.serial_number =
             Some(serial(&[&self.certificate, key.der_bytes(), host.as_bytes(), salt]));
-        params.not_before = date_time_ymd(FIRST_YEAR, 1, 1);
-        params.not_after = date_time_ymd(LAST_YEAR, 1, 1);
+        params.not_before = date_time_ymd(first, 1, 1);
+        params.not_after = date_time_ymd(last, 1, 1);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];

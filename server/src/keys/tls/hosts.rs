@@ -22,7 +22,7 @@ use rustls::{
     sign::{CertifiedKey, SigningKey},
 };
 
-use super::{TlsCa, TlsError, client_cert::AnyClientCertificate};
+use super::{TlsCa, TlsError, TlsTrouble, WrongCertificate, client_cert::AnyClientCertificate};
 
 /// How many hosts are remembered. Who names more than that makes others wait for a signature.
 const REMEMBERED_HOSTS: usize = 1024;
@@ -116,6 +116,47 @@ impl TlsHosts {
         Ok(pick(known.entry(host.to_owned()).or_insert(made)))
     }
 
+    /// Settings for `host` with something wrong. They resume no session, neither their own nor one of
+    /// [`Self::settings`], and are made anew every time: what goes wrong on purpose need not be fast.
+    ///
+    /// # Errors
+    /// A name that no certificate can hold, or the crypto library.
+    pub fn troubled(
+        &self,
+        host: &str,
+        asks_client_certificate: bool,
+        trouble: TlsTrouble,
+    ) -> Result<Arc<ServerConfig>, TlsError> {
+        /// A name that no world has; every CA may certify it.
+        const OTHER: &str = "another-host.test";
+        let salt = self.minted.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let certificate = match trouble.certificate {
+            None => self.ca.issue(host, &self.leaf, &salt)?,
+            Some(WrongCertificate::UntrustedCa) => {
+                TlsCa::generate(0, [host])?.issue(host, &self.leaf, &salt)?
+            }
+            Some(WrongCertificate::Expired) => {
+                self.ca.issue_for(host, &self.leaf, &salt, (2000, 2001))?
+            }
+            Some(WrongCertificate::NotYetValid) => {
+                self.ca.issue_for(host, &self.leaf, &salt, (2099, 2100))?
+            }
+            Some(WrongCertificate::WrongName) => self.ca.issue(OTHER, &self.leaf, &salt)?,
+        };
+        let certified =
+            CertifiedKey::new(vec![certificate.der().clone()], Arc::clone(&self.signer));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut settings = if trouble.only_tls13 {
+            settings_of(&provider, asks_client_certificate, &[&rustls::version::TLS13])?
+        } else {
+            settings(&provider, asks_client_certificate)?
+        };
+        settings.session_storage = Arc::new(NoServerSessionStorage {});
+        settings.send_tls13_tickets = 0;
+        settings.cert_resolver = Arc::new(OneLeaf(Arc::new(certified)));
+        Ok(Arc::new(settings))
+    }
+
     fn mint(&self, host: &str) -> Result<Host, TlsError> {
         let count = self.minted.fetch_add(1, Ordering::Relaxed);
         let certificate = self.ca.issue(host, &self.leaf, &count.to_be_bytes())?;
@@ -136,8 +177,17 @@ fn settings(
     provider: &Arc<CryptoProvider>,
     asks_client_certificate: bool,
 ) -> Result<ServerConfig, TlsError> {
+    let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
+    settings_of(provider, asks_client_certificate, &versions)
+}
+
+fn settings_of(
+    provider: &Arc<CryptoProvider>,
+    asks_client_certificate: bool,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(versions)
         .map_err(|e| TlsError::crypto("set up TLS", e))?;
     let no_leaf: Arc<dyn ResolvesServerCert> = Arc::new(NoLeaf);
     let mut settings = if asks_client_certificate {

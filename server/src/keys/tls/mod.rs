@@ -15,9 +15,11 @@ mod client_cert;
 mod error;
 mod hosts;
 mod store;
+mod trouble;
 #[cfg(test)]
 mod tests;
 
 pub use ca::TlsCa;
 pub use error::TlsError;
 pub use hosts::TlsHosts;
+pub use trouble::{Alert, TlsTrouble, WrongCertificate};
