@@ -10,7 +10,8 @@
 //! are decided per request, and `tls` is not heard. Windows are counted in world time from the start of this run of the
 //! world. Effects of time on the wire (`delay`, `slow`, `hang`) are real time.
 //!
-//! Left out: self-signed certificates and weak keys, faults by phase of a world, skewed clocks of clients.
+//! Left out: self-signed certificates and weak keys, faults by phase of a world, skewed clocks of clients. `federation`,
+//! `invisible` and `replication_lag` are answered here and asked for by no service yet; they are refused when started.
 
 mod catalogue;
 mod check;
