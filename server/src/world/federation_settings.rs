@@ -143,17 +143,14 @@ pub(super) fn settings(file: &FederationFile) -> (FederationSettings, BTreeMap<S
             Some(rest) if signed => (true, rest),
             Some(_) | None => (false, text.as_str()),
         };
-        match parse_duration(rest) {
-            Some(millis) => *to = Span::from_millis(if minus { -millis } else { millis }),
-            None => {
-                let slow = if signed { ", with `-` before it for a slow clock" } else { "" };
-                problems.insert(
-                    key.to_owned(),
-                    format!(
-                        "`{text}` is not a length of time; write it like `60m` or `1h 30m`{slow}"
-                    ),
-                );
-            }
+        if let Some(millis) = parse_duration(rest) {
+            *to = Span::from_millis(if minus { -millis } else { millis });
+        } else {
+            let slow = if signed { ", with `-` before it for a slow clock" } else { "" };
+            problems.insert(
+                key.to_owned(),
+                format!("`{text}` is not a length of time; write it like `60m` or `1h 30m`{slow}"),
+            );
         }
     };
     read("token_lifetime", file.token_lifetime.as_ref(), false, &mut settings.token_lifetime);

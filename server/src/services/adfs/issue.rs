@@ -119,7 +119,7 @@ pub(super) fn issue(
     note(call, subject, &spec);
     Ok(Issued {
         assertion,
-        token_type: asked.unwrap_or(version.token_type()).to_owned(),
+        token_type: asked.unwrap_or_else(|| version.token_type()).to_owned(),
         not_before: spec.not_before,
         not_on_or_after: spec.not_on_or_after,
     })

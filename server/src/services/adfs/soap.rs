@@ -1,4 +1,4 @@
-//! Reading a request for a security token (SOAP 1.2, WS-Addressing, WS-Security UsernameToken, WS-Trust 1.3 and 2005).
+//! Reading a request for a security token (SOAP 1.2, WS-Addressing, WS-Security `UsernameToken`, WS-Trust 1.3 and 2005).
 //!
 //! What it says is taken from the places where it belongs, in the namespaces where it belongs; each part may be there
 //! once. Messages are bounded in bytes, elements and depth, and have no document type. Left out: signed parts, which the
