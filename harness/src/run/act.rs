@@ -54,6 +54,7 @@ pub(crate) async fn act(
             stage.learn_secrets().await.map_err(told)?;
             return seen;
         }
+        Action::Fault(action) => return fault(stage, action, at),
         Action::Clock(action) => {
             let seen = move_clock(stage, action).await;
             let told = |why: String| wrong("scn::unreadable", at, why);
@@ -169,6 +170,7 @@ async fn on_machine(
         }
         Action::Http(_)
         | Action::Run(_)
+        | Action::Fault(_)
         | Action::Admin(_)
         | Action::Clock(_)
         | Action::Export(_)
@@ -277,6 +279,7 @@ fn note_tool(stage: &Stage, name: &str, machine: &Machine, context: &Context, ac
         | Action::Token(_)
         | Action::Http(_)
         | Action::Run(_)
+        | Action::Fault(_)
         | Action::Admin(_)
         | Action::Clock(_)
         | Action::Check(_)
@@ -336,6 +339,23 @@ fn described<T: serde::de::DeserializeOwned>(
 ) -> Result<T, Box<Finding>> {
     serde_json::from_value(resolve(node, stage)?)
         .map_err(|error| wrong("scn::wrong-type", &node.at, error.to_string()))
+}
+
+fn fault(stage: &Stage, action: &model::FaultAction, at: &Span) -> Acted {
+    if let Some(id) = &action.start {
+        super::faults::start(stage, &id.resolve(stage)?, action)?;
+    } else if let Some(id) = &action.stop {
+        if let Err(why) = super::faults::stop(stage, &id.resolve(stage)?) {
+            return Ok(Seen { failed: Some(why), ..Seen::default() });
+        }
+    } else {
+        return Err(wrong(
+            "scn::missing-key",
+            at,
+            "`fault` takes one of `start`, `stop` and `with`",
+        ));
+    }
+    Ok(Seen::default())
 }
 
 async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {

@@ -1,13 +1,14 @@
 //! Running scenarios: one world per row, real sockets, in parallel, with one stream of events as the only result.
 //!
 //! The life of an instance: plan, set the stage, steps up to the first that fails, `always` in any case, collect evidence,
-//! verdict, drop the world. Section 6 of the scenario reference. Left out: faults, labs, retries, watching.
+//! verdict, drop the world. Section 6 of the scenario reference. Left out: labs, retries, watching.
 
 mod act;
 mod attempts;
 mod background;
 mod captures;
 pub mod events;
+mod faults;
 mod group;
 mod http;
 mod judge;
@@ -216,6 +217,12 @@ async fn one(
             (Verdict::Error, Some("interrupted".to_owned()))
         }
     };
+    for text in faults::end(&runner.stage) {
+        tell(RunEvent::Note { name: name.clone(), warning: true, text: text.clone() });
+        if options.strict && verdict == Verdict::Pass {
+            (verdict, reason) = (Verdict::Fail, Some(text));
+        }
+    }
     if let Some(expected) = &scenario.file.xfail {
         (verdict, reason) = of_expected(expected, verdict, reason, &runner.failed_in);
     }
@@ -273,7 +280,7 @@ fn uses_virtual_clock(scenario: &Scenario) -> bool {
     fn any(steps: &[Step]) -> bool {
         steps.iter().any(|step| {
             let clock = step.run.as_ref().and_then(|run| run.client_clock);
-            clock == Some(ClientClock::Virtual) || any(step.sequence.as_deref().unwrap_or_default())
+            clock == Some(ClientClock::Virtual) || any(step.inner())
         })
     }
     let used = scenario.actions.values().any(|file| any(&file.steps));

@@ -74,6 +74,7 @@ fn check_world(loaded: &mut Loaded) {
     let Some(scenario) = loaded.runnable() else { return };
     let Some(row) = scenario.rows().into_iter().next() else { return };
     let mut found = Vec::new();
+    super::faults::check(scenario, &plain_scope(scenario, &row), &mut found);
     match scenario.world.value(&plain_scope(scenario, &row)) {
         Ok(document) => {
             let problems = linarite_server::world::plan(&document, 0, Instant::from_millis(0));

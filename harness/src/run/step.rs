@@ -13,7 +13,7 @@ use super::seen::Seen;
 use super::stage::Stage;
 use crate::scenario::expr::resolve;
 use crate::scenario::finding::{Finding, Span};
-use crate::scenario::model::{Action, Expect, Step, find_step};
+use crate::scenario::model::{Action, Expect, FaultAction, Step, find_step};
 
 /// Steps that one instance may run; a file that makes more is broken.
 const MOST: usize = 10_000;
@@ -140,6 +140,9 @@ impl Runner {
         }
         match step.action() {
             Some(Action::Sequence(steps)) => self.group(step, steps, &context).await,
+            Some(Action::Fault(action)) if action.with.is_some() => {
+                self.window(step, action, &context).await
+            }
             Some(Action::Use(action)) => {
                 let scenario = Arc::clone(&self.stage.instance.scenario);
                 if let Some(file) = scenario.action_file(action) {
@@ -163,12 +166,25 @@ impl Runner {
         if verdict.is_bad() || (step.expect.is_none() && step.capture.is_none()) {
             return verdict;
         }
-        let number = self.begin(step, "sequence");
+        let number = self.begin(step, word(step));
         let watch = Stopwatch::start();
         let mut tried = Tried { attempts: 1, ..Tried::default() };
         self.judge_into(step.expect.as_ref().map(|e| e.0.as_slice()), context, mark, &mut tried)
             .await;
         self.finish(step, number, &tried, watch)
+    }
+
+    /// Steps while a fault runs.
+    async fn window(&mut self, step: &Step, action: &FaultAction, context: &Context) -> Verdict {
+        let Some(with) = &action.with else { return Verdict::Pass };
+        let id = match super::faults::open(&self.stage, with, action) {
+            Ok(id) => id,
+            Err(finding) => return self.unrun(step, &finding),
+        };
+        let verdict = self.group(step, step.inner(), context).await;
+        // One of the steps may have stopped it.
+        let _stopped = super::faults::stop(&self.stage, &id);
+        verdict
     }
 
     /// The steps of an action file, with captures of their own; only what it returns is kept.
@@ -505,6 +521,7 @@ pub(crate) fn word(step: &Step) -> &'static str {
         Some(Action::Token(_)) => "token",
         Some(Action::Http(_)) => "http",
         Some(Action::Run(_)) => "run",
+        Some(Action::Fault(_)) => "fault",
         Some(Action::Admin(_)) => "admin",
         Some(Action::Clock(_)) => "clock",
         Some(Action::Check(_)) => "check",

@@ -166,6 +166,11 @@ fn load_into(path: &Path, project: &Project<'_>, findings: &mut Vec<Finding>) ->
     })
 }
 
+/// The steps inside a step, of a `sequence` or of a `fault` that runs meanwhile.
+pub(crate) fn inner_steps(step: &Node) -> Option<&Node> {
+    step.get("sequence").or_else(|| step.get("fault")?.get("steps"))
+}
+
 /// Opens the action files that steps name, and those that they name.
 fn open_actions(
     steps: &Node,
@@ -175,7 +180,7 @@ fn open_actions(
     findings: &mut Vec<Finding>,
 ) {
     for step in steps.elements() {
-        if let Some(inner) = step.get("sequence") {
+        if let Some(inner) = inner_steps(step) {
             open_actions(inner, project, above, opened, findings);
         }
         let named = step.get("use").and_then(|action| action.get("file"));

@@ -1,6 +1,7 @@
 //! Whole scenarios, run as the command line runs them.
 
 mod background;
+mod faults;
 mod verdicts;
 
 use std::sync::{Arc, Mutex};

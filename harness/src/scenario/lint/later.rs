@@ -6,14 +6,14 @@ use crate::scenario::node::{Kind, Node};
 use crate::scenario::world::World;
 
 /// Keys of a scenario file.
-const FILE: [&str; 5] = ["matrix", "faults", "lab", "serial", "locks"];
+const FILE: [&str; 4] = ["matrix", "lab", "serial", "locks"];
 
 /// Keys of a world; an empty list or map does no harm.
 const WORLD: [&str; 2] = ["policies", "mdm"];
 
 /// Keys of a step.
-const STEP: [&str; 9] =
-    ["autoworkplace", "rename", "restart", "tool", "fault", "parallel", "pause", "note", "lab"];
+const STEP: [&str; 8] =
+    ["autoworkplace", "rename", "restart", "tool", "parallel", "pause", "note", "lab"];
 
 /// Keys within an action or a judgement.
 const WITHIN: [(&str, &[&str]); 5] = [

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::scenario::expr::{ExprError, Piece, Template};
 use crate::scenario::finding::{Finding, Span};
+use crate::scenario::load::inner_steps;
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::suggest;
 use crate::scenario::world::World;
@@ -86,7 +87,7 @@ impl Names {
             for (key, _) in step.get("capture").map_or(&[][..], Node::entries) {
                 self.coming.entry(key.text.clone()).or_insert_with(|| key.at.clone());
             }
-            if let Some(inner) = step.get("sequence") {
+            if let Some(inner) = inner_steps(step) {
                 self.announce(inner);
             }
         }

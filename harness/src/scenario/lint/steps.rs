@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::scenario::capture::CaptureSource;
 use crate::scenario::expr::Template;
 use crate::scenario::finding::{Finding, Span};
+use crate::scenario::load::inner_steps;
 use crate::scenario::model::{
     ACTIONS, AdminAction, CLIENTS, ClockAction, HttpAction, RESOURCES, Step, TokenAction,
 };
@@ -14,6 +15,7 @@ use crate::scenario::project::{Project, did_you_mean};
 use crate::scenario::suggest;
 use crate::scenario::world::World;
 
+use super::faults::Faults;
 use super::names::Names;
 use super::{fit, later, matchers};
 
@@ -48,7 +50,7 @@ pub(super) fn scenario(
     for (key, _) in node.get("vars").map_or(&[][..], Node::entries) {
         names.add_var(&key.text, &key.at, findings);
     }
-    for key in ["title", "vars", "world", "files", "timeout"] {
+    for key in ["title", "vars", "world", "files", "faults", "timeout"] {
         if let Some(part) = node.get(key) {
             part.each_text(&mut |text, at| names.check(text, at, findings));
         }
@@ -60,6 +62,7 @@ pub(super) fn scenario(
         project,
         ids: BTreeMap::new(),
         background: Vec::new(),
+        faults: Faults::of(node),
         findings,
     };
     let parts: Vec<&Node> = ["steps", "always"].iter().filter_map(|key| node.get(key)).collect();
@@ -70,6 +73,7 @@ pub(super) fn scenario(
         walk.steps(steps, None, false);
     }
     walk.of_file(node);
+    walk.faults.unused(walk.findings);
     if let Some(lab) = node.get("lab") {
         // Labs are not emulated yet, but what they use is used.
         let mut unsaid = Vec::new();
@@ -96,6 +100,7 @@ pub(super) fn action_file(
         project,
         ids: BTreeMap::new(),
         background: Vec::new(),
+        faults: Faults::of(node),
         findings,
     };
     if let Some(steps) = node.get("steps") {
@@ -137,6 +142,7 @@ struct Walk<'a, 'f> {
     ids: BTreeMap<&'a str, Named<'a>>,
     /// Names of commands in the background, so far.
     background: Vec<&'a str>,
+    faults: Faults<'a>,
     findings: &'f mut Vec<Finding>,
 }
 
@@ -163,7 +169,7 @@ impl<'a> Walk<'a, '_> {
                     None => drop(self.ids.insert(text, Named { step, at, passed: false })),
                 }
             }
-            if let Some(inner) = step.get("sequence") {
+            if let Some(inner) = inner_steps(step) {
                 self.announce(inner);
             }
         }
@@ -194,6 +200,10 @@ impl<'a> Walk<'a, '_> {
             match key.text.as_str() {
                 "id" | "for_each" | "sequence" | "capture" => {}
                 "repeat" => since.extend(value.text().map(|text| (text, &value.at))),
+                "fault" => {
+                    let others = value.entries().iter().filter(|(key, _)| key.text != "steps");
+                    others.for_each(|(_, value)| self.texts(value));
+                }
                 "run" => {
                     // References are not replaced in scripts: `$(...)` is the shell's there.
                     let others = value.entries().iter().filter(|(key, _)| key.text != "sh");
@@ -221,7 +231,10 @@ impl<'a> Walk<'a, '_> {
         {
             entry.passed = true;
         }
-        if let Some(inner) = step.get("sequence") {
+        if let Some(fault) = step.get("fault") {
+            self.faults.step(fault, self.findings);
+        }
+        if let Some(inner) = inner_steps(step) {
             self.steps(inner, machine, here || inherited);
         }
         if let Some(named) = step.get("use") {

@@ -296,6 +296,20 @@ record! {
 }
 
 record! {
+    /// Starting or stopping a fault, or steps while one runs.
+    pub struct FaultAction {
+        /// The id of the fault to start.
+        start: Option<Tpl<String>>,
+        /// The id of the fault to stop.
+        stop: Option<Tpl<String>>,
+        /// The id of a fault, or a fault that is written here: it runs as long as the `steps` do.
+        with: Option<Node>,
+        /// The steps that are done while it runs.
+        steps: Option<Vec<super::Step>>,
+    }
+}
+
+record! {
     /// Moving the world's clock.
     pub struct ClockAction {
         /// By how much, forward.

@@ -4,6 +4,8 @@ use crate::scenario::decode::{Entries, Several, Tpl, record, words};
 use crate::scenario::node::Node;
 use crate::scenario::time::Dur;
 
+use linarite_server::faults::Fault;
+
 use super::{Expect, Step};
 
 record! {
@@ -41,8 +43,9 @@ record! {
         table: Option<Vec<Entries<Node>>>,
         /// One run per combination of axes. Not emulated yet.
         matrix: Option<Node>,
-        /// Faults by id. Not emulated yet.
-        faults: Option<Node>,
+        /// Faults by id: which exchanges, when, and one effect. Steps start and stop them.
+        #[schemars(with = "Option<std::collections::BTreeMap<String, Fault>>")]
+        faults: Option<Entries<Node>>,
         /// What is done and expected, in order.
         #[schemars(required)]
         steps: Option<Vec<Step>>,

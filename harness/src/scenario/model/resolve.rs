@@ -150,12 +150,12 @@ impl CaptureFrom {
     }
 }
 
-/// The step with an id, also within sequences.
+/// The step with an id, also within others.
 pub fn find_step<'s>(steps: &'s [Step], id: &str) -> Option<&'s Step> {
     steps.iter().find_map(|step| {
         if step.id.as_deref() == Some(id) {
             return Some(step);
         }
-        find_step(step.sequence.as_deref().unwrap_or_default(), id)
+        find_step(step.inner(), id)
     })
 }

@@ -5,8 +5,9 @@ use crate::scenario::node::Node;
 use crate::scenario::time::Dur;
 
 use super::{
-    AdminAction, CaptureFrom, ClockAction, Expect, ExportAction, HttpAction, JoinAction,
-    NetworkAction, Nothing, RunAction, SignInAction, TokenAction, UseAction, WipeAction,
+    AdminAction, CaptureFrom, ClockAction, Expect, ExportAction, FaultAction, HttpAction,
+    JoinAction, NetworkAction, Nothing, RunAction, SignInAction, TokenAction, UseAction,
+    WipeAction,
 };
 
 record! {
@@ -67,8 +68,8 @@ record! {
         admin: Option<AdminAction>,
         /// The world's clock is moved.
         clock: Option<ClockAction>,
-        /// A fault starts or stops. Not emulated yet.
-        fault: Option<Node>,
+        /// A fault starts or stops, or runs as long as some steps do.
+        fault: Option<FaultAction>,
         /// Expectations without an action.
         check: Option<Several<Expect>>,
         /// The action of the step with this id again.
@@ -162,6 +163,8 @@ pub enum Action<'a> {
     Admin(&'a AdminAction),
     /// `clock`
     Clock(&'a ClockAction),
+    /// `fault`
+    Fault(&'a FaultAction),
     /// `check`
     Check(&'a [Expect]),
     /// `repeat`, with the id of a step.
@@ -177,6 +180,12 @@ pub enum Action<'a> {
 }
 
 impl Step {
+    /// The steps inside this one.
+    pub fn inner(&self) -> &[Self] {
+        let of_fault = self.fault.as_ref().and_then(|fault| fault.steps.as_deref());
+        self.sequence.as_deref().or(of_fault).unwrap_or_default()
+    }
+
     /// The one action. `None` is possible only in files that did not get past the lints.
     pub fn action(&self) -> Option<Action<'_>> {
         if let Some(of) = &self.join {
@@ -202,6 +211,7 @@ impl Step {
             self.run.as_ref().map(Action::Run),
             self.admin.as_ref().map(Action::Admin),
             self.clock.as_ref().map(Action::Clock),
+            self.fault.as_ref().map(Action::Fault),
             self.check.as_ref().map(|of| Action::Check(&of.0)),
             self.repeat.as_deref().map(Action::Repeat),
             self.sequence.as_deref().map(Action::Sequence),
@@ -216,7 +226,6 @@ impl Step {
             (self.rename.is_some(), "rename"),
             (self.restart.is_some(), "restart"),
             (self.tool.is_some(), "tool"),
-            (self.fault.is_some(), "fault"),
             (self.parallel.is_some(), "parallel"),
             (self.pause.is_some(), "pause"),
             (self.note.is_some(), "note"),

@@ -196,7 +196,7 @@ fn each_lint_says_what_and_where() {
             &[
                 "6:14 not-emulated: not emulated yet: portal",
                 "6:26 not-emulated: not emulated yet: access",
-                "7:5 not-emulated: not emulated yet: fault",
+                "7:21 unknown-fault: no fault is called `x`",
                 "8:35 not-emulated: not emulated yet: kind: hybrid",
             ],
         ),
@@ -229,7 +229,7 @@ fn each_lint_says_what_and_where() {
 #[test]
 fn keys_of_later_versions_are_named_at_their_place() {
     let text = with_head(
-        "matrix: {}\nfaults: { a: {} }\nlab: {}
+        "matrix: {}\nlab: {}
 steps:
   - { run: { argv: [x], tty: true } }
   - { parallel: [] }
@@ -243,6 +243,31 @@ steps:
         .collect();
     let expected = ["matrix", "faults", "lab", "tty", "parallel", "set_policy", "clock: real"];
     assert_eq!(not_emulated, expected);
+}
+
+#[test]
+fn fault_steps_name_faults_that_are_there() {
+    let text = with_head(
+        "faults: { slow: { slow: 10B/s }, idle: { garbage: true } }
+steps:
+  - fault: { start: slwo }
+  - fault: { with: slow }
+  - fault: { start: slow, stop: slow }
+  - fault: {}
+  - { fault: { with: slow, steps: [{ clock: { advance: 1 } }] } }
+",
+    );
+    assert_eq!(
+        findings(&text),
+        [
+            "~5:34 unused-fault: no step starts the fault `idle`",
+            "7:21 unknown-fault: no fault is called `slwo`",
+            "8:14 missing-key: `with` says something only beside `steps`",
+            "9:27 one-of: `fault` takes one of `start`, `stop` and `with`",
+            "10:12 missing-key: `fault` takes one of `start`, `stop` and `with`",
+            "11:56 wrong-type: a duration such as 1h 30m is expected, not a number",
+        ]
+    );
 }
 
 #[test]
