@@ -155,7 +155,7 @@ impl Run {
             transport_key: None,
         };
         let join = Join { kind, particulars, user: self.people[who].id, seed: 7, now: self.now() };
-        let issue = move |_, _| (key(number), ());
+        let issue = move |_, _| Ok((key(number), ()));
         let said = self.directory.join(&self.tenant, join, issue).await.unwrap();
         let told = self.story.may_join(who);
         if let Ok(joined) = &said {

@@ -14,6 +14,8 @@ mod rows;
 mod schema;
 mod sessions;
 mod store;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::path::Path;
@@ -51,6 +53,9 @@ pub enum DirectoryError {
         "an operation of the directory broke off ({0}) and nothing of it was kept; this is a mistake in linarite, please report it"
     )]
     Panicked(String),
+    /// What belongs to a record could not be made, so that the record was not made either.
+    #[error("the certificate of a device could not be issued: {0}")]
+    NotIssued(String),
     /// The writer has stopped.
     #[error("the directory is closed")]
     Closed,

@@ -65,12 +65,14 @@ pub struct Hybrid {
 
 impl Directory {
     /// Joins or registers a device. `issue` makes its certificate once the ids are known; it runs inside the
-    /// transaction, so that a record without a certificate can never be seen.
+    /// transaction, so that a record without a certificate can never be seen; when it fails, nothing is kept.
     pub async fn join<C: Send + 'static>(
         &self,
         tenant: &Tenant,
         join: Join,
-        issue: impl FnOnce(ObjectId, DeviceId) -> (DeviceKey, C) + Send + 'static,
+        issue: impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, C), DirectoryError>
+        + Send
+        + 'static,
     ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
         let tenant = tenant.clone();
         self.store
@@ -81,7 +83,7 @@ impl Directory {
                 }
                 let Some(user) = user else { return Ok(Err(JoinRefusal::UserRefused)) };
                 let (object_id, device_id) = draw_ids(c, join.seed)?;
-                let (key, issued) = issue(object_id, device_id);
+                let (key, issued) = issue(object_id, device_id)?;
                 let device =
                     joined(join.kind, object_id, device_id, join.particulars, key, &user, join.now);
                 rows::put_device(c, &device)?;
@@ -106,7 +108,9 @@ impl Directory {
     pub async fn complete_hybrid<C: Send + 'static>(
         &self,
         hybrid: Hybrid,
-        issue: impl FnOnce(ObjectId, DeviceId) -> (DeviceKey, C) + Send + 'static,
+        issue: impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, C), DirectoryError>
+        + Send
+        + 'static,
     ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
         self.store
             .write(move |c| {
@@ -117,7 +121,7 @@ impl Directory {
                     return Ok(Err(refusal));
                 }
                 let Some(record) = record else { return Ok(Err(JoinRefusal::RecordMissing)) };
-                let (key, issued) = issue(record.object_id, record.device_id);
+                let (key, issued) = issue(record.object_id, record.device_id)?;
                 let device = completed_hybrid(record, hybrid.particulars, key, hybrid.now);
                 rows::put_device(c, &device)?;
                 Ok(Ok(Joined { device, user: None, issued }))

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::refuse::Refused;
 use crate::clock::{Clock, from_rfc3339};
-use crate::directory::{Hybrid, Join, Joined};
+use crate::directory::{DirectoryError, Hybrid, Join, Joined};
 use crate::entropy::Stream;
 use crate::journal::Kind;
 use crate::keys::certificate::PeerCertificate;
@@ -106,7 +106,8 @@ fn issue(
     user: Guid,
     join_type: u8,
     spki: Vec<u8>,
-) -> impl FnOnce(ObjectId, DeviceId) -> (DeviceKey, Vec<u8>) + Send + 'static {
+) -> impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, Vec<u8>), DirectoryError> + Send + 'static
+{
     let authority = std::sync::Arc::clone(&call.world.keys.devices);
     let (tenant, now) = (call.world.tenant.id, call.now().seconds());
     let serial: [u8; 16] = call.world.entropy.draw(Stream::Serial);
@@ -120,18 +121,12 @@ fn issue(
             serial,
             now,
         };
-        let der = authority.issue(&request).map(|issued| issued.der).unwrap_or_default();
-        let key = PeerCertificate::from_der(&der).map_or_else(
-            |_| DeviceKey {
-                thumbprint: linarite_core::ids::Thumbprint::new([0; 20]),
-                alt_security_id: String::new(),
-            },
-            |read| DeviceKey {
-                thumbprint: read.thumbprint,
-                alt_security_id: read.alt_security_id(),
-            },
-        );
-        (key, der)
+        let failed = |error: &dyn std::fmt::Display| DirectoryError::NotIssued(error.to_string());
+        let der = authority.issue(&request).map_err(|error| failed(&error))?.der;
+        let read = PeerCertificate::from_der(&der).map_err(|error| failed(&error))?;
+        let key =
+            DeviceKey { thumbprint: read.thumbprint, alt_security_id: read.alt_security_id() };
+        Ok((key, der))
     }
 }
 

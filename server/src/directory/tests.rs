@@ -1,0 +1,78 @@
+//! What the directory keeps and refuses when something goes wrong.
+
+use linarite_core::device::DeviceKey;
+use linarite_core::ids::{Guid, ObjectId, TenantId, Thumbprint, UserId};
+use linarite_core::ids::DeviceId;
+use linarite_core::instant::Instant;
+use linarite_core::registration::{JoinKind, Particulars};
+use linarite_core::tenant::{Domain, DomainKind, MayJoin, Settings, Tenant};
+use linarite_core::user::User;
+
+use super::{Directory, DirectoryError, Identity, Join};
+
+const NOW: Instant = Instant::from_seconds(1_772_442_000);
+const ALICE: UserId = UserId::new(Guid::from_bytes([1; 16]));
+
+fn tenant() -> Tenant {
+    Tenant {
+        id: TenantId::new(Guid::from_bytes([9; 16])),
+        name: "Contoso".to_owned(),
+        domains: vec![Domain { name: "contoso.test".to_owned(), kind: DomainKind::Managed }],
+        initial_domain: "contoso.test".to_owned(),
+        device_quota: 2,
+        may_join: MayJoin::Everyone,
+        settings: Settings::default(),
+    }
+}
+
+/// A directory in memory with one user.
+async fn directory() -> Directory {
+    let directory = Directory::in_memory().unwrap();
+    let alice = User {
+        id: ALICE,
+        upn: "alice@contoso.test".to_owned(),
+        name: "Alice".to_owned(),
+        password: "right".to_owned(),
+        enabled: true,
+        roles: vec![],
+        immutable_id: None,
+        epoch: 0,
+        devices: 0,
+    };
+    let identity = Identity { seed: 7, document: "{}".to_owned(), starts: 0 };
+    directory.fill(identity, vec![("alice".to_owned(), alice)], vec![]).await.unwrap();
+    directory
+}
+
+fn join() -> Join {
+    let particulars = Particulars {
+        display_name: "pc1".to_owned(),
+        os: "Windows".to_owned(),
+        os_version: "10".to_owned(),
+        transport_key: None,
+    };
+    Join { kind: JoinKind::Join, particulars, user: ALICE, seed: 7, now: NOW }
+}
+
+fn issued(_: ObjectId, _: DeviceId) -> Result<(DeviceKey, ()), DirectoryError> {
+    let thumbprint = Thumbprint::new([3; 20]);
+    Ok((DeviceKey { thumbprint, alt_security_id: "X509:3".to_owned() }, ()))
+}
+
+#[tokio::test]
+async fn a_join_whose_certificate_cannot_be_issued_leaves_nothing_behind() {
+    let directory = directory().await;
+    let failing = |_, _| Err(DirectoryError::NotIssued("no key".to_owned()));
+    for _ in 0..3 {
+        let failed = directory.join::<()>(&tenant(), join(), failing).await;
+        assert!(matches!(failed, Err(DirectoryError::NotIssued(_))), "{failed:?}");
+    }
+    assert_eq!(directory.device_count().unwrap(), 0);
+    // Neither the quota nor the draw of ids has moved.
+    let first = directory.join(&tenant(), join(), issued).await.unwrap().unwrap().device;
+    let untouched = self::directory().await;
+    let expected = untouched.join(&tenant(), join(), issued).await.unwrap().unwrap().device;
+    assert_eq!(first, expected);
+    directory.join(&tenant(), join(), issued).await.unwrap().unwrap();
+    assert_eq!(directory.device_count().unwrap(), 2);
+}
