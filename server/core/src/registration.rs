@@ -190,6 +190,21 @@ pub fn completed_hybrid(
     }
 }
 
+/// Whether a device may delete its own record (FAQ A9): `device` is the record with the id that it names, `shown` the key
+/// of the certificate that it shows, and `shown_id` the device id in that certificate's subject, when it has one.
+pub fn may_leave(
+    device_id: DeviceId,
+    device: Option<&Device>,
+    shown: &DeviceKey,
+    shown_id: Option<DeviceId>,
+) -> Result<(), JoinRefusal> {
+    if shown_id.is_some_and(|id| id != device_id) {
+        return Err(JoinRefusal::CertificateOfAnother);
+    }
+    let device = device.ok_or(JoinRefusal::CertificateUnknown)?;
+    is_own_certificate(device.key.as_ref(), shown).map_err(|_| JoinRefusal::CertificateUnknown)
+}
+
 /// Whether the certificate that a device showed is that of the record (FAQ A21).
 pub fn is_own_certificate(
     registered: Option<&DeviceKey>,
@@ -199,5 +214,67 @@ pub fn is_own_certificate(
         None => Err(DeviceRefusal::Pending),
         Some(key) if key == shown => Ok(()),
         Some(_) => Err(DeviceRefusal::CertificateMismatch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Guid, Thumbprint, UserId};
+
+    fn key(number: u8) -> DeviceKey {
+        let alt_security_id = format!("X509:{number}");
+        DeviceKey { thumbprint: Thumbprint::new([number; 20]), alt_security_id }
+    }
+
+    fn id(number: u8) -> DeviceId {
+        DeviceId::new(Guid::from_bytes([number; 16]))
+    }
+
+    fn device(key: Option<DeviceKey>) -> Device {
+        let now = Instant::from_seconds(1_772_442_000);
+        Device {
+            object_id: ObjectId::new(Guid::from_bytes([1; 16])),
+            device_id: id(2),
+            display_name: "pc1".to_owned(),
+            os: "Windows".to_owned(),
+            os_version: "10".to_owned(),
+            trust: TrustType::AzureAd,
+            owner: Some(UserId::new(Guid::from_bytes([3; 16]))),
+            created: now,
+            registered: Some(now),
+            last_activity: Some(now),
+            key,
+            transport_key: None,
+            on_premises: None,
+            standing: Standing::default(),
+        }
+    }
+
+    #[test]
+    fn a_device_leaves_with_its_own_certificate_whether_or_not_the_subject_names_it() {
+        let device = device(Some(key(7)));
+        assert_eq!(may_leave(id(2), Some(&device), &key(7), Some(id(2))), Ok(()));
+        assert_eq!(may_leave(id(2), Some(&device), &key(7), None), Ok(()));
+    }
+
+    #[test]
+    fn a_certificate_that_names_another_device_is_of_another_even_when_the_record_is_gone() {
+        let device = device(Some(key(7)));
+        for record in [Some(&device), None] {
+            let refused = may_leave(id(2), record, &key(7), Some(id(5)));
+            assert_eq!(refused, Err(JoinRefusal::CertificateOfAnother));
+        }
+    }
+
+    #[test]
+    fn a_certificate_without_a_record_of_its_own_is_unknown() {
+        let unknown = Err(JoinRefusal::CertificateUnknown);
+        let (joined, pending) = (device(Some(key(7))), device(None));
+        assert_eq!(may_leave(id(2), None, &key(7), Some(id(2))), unknown);
+        assert_eq!(may_leave(id(2), Some(&joined), &key(8), Some(id(2))), unknown);
+        assert_eq!(may_leave(id(2), Some(&pending), &key(7), Some(id(2))), unknown);
+        let same_thumbprint = DeviceKey { alt_security_id: "X509:8".to_owned(), ..key(7) };
+        assert_eq!(may_leave(id(2), Some(&joined), &same_thumbprint, None), unknown);
     }
 }

@@ -1,18 +1,18 @@
 //! Join, hybrid join, leave and Windows Hello keys, each in one transaction.
 
-use linarite_core::device::{Device, DeviceKey, KnownDevice, Tombstone};
+use linarite_core::device::{Device, DeviceKey, Tombstone};
 use linarite_core::ids::{DeviceId, ObjectId, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{
-    FittingClock, JoinKind, Particulars, SidProof, completed_hybrid, is_own_certificate, joined,
-    may_complete_hybrid, may_join,
+    FittingClock, JoinKind, Particulars, SidProof, completed_hybrid, joined, may_complete_hybrid,
+    may_join, may_leave,
 };
 use linarite_core::tenant::Tenant;
 use linarite_core::user::User;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::devices::{delete, draw_ids, known};
+use super::devices::{delete, draw_ids};
 use super::{Directory, DirectoryError, rows};
 
 /// A join or a registration.
@@ -141,15 +141,11 @@ impl Directory {
         let delay = tenant.settings.revoke_deleted;
         self.store
             .write(move |c| {
-                if shown_id.is_some_and(|id| id != device_id) {
-                    return Ok(Err(JoinRefusal::CertificateOfAnother));
+                let record = rows::device_by_device_id(c, device_id)?;
+                if let Err(refusal) = may_leave(device_id, record.as_ref(), &shown, shown_id) {
+                    return Ok(Err(refusal));
                 }
-                let Some(KnownDevice::Present(device)) = known(c, device_id)? else {
-                    return Ok(Err(JoinRefusal::CertificateUnknown));
-                };
-                if is_own_certificate(device.key.as_ref(), &shown).is_err() {
-                    return Ok(Err(JoinRefusal::CertificateUnknown));
-                }
+                let Some(device) = record else { return Ok(Err(JoinRefusal::CertificateUnknown)) };
                 Ok(Ok(delete(c, &device, now, delay)?))
             })
             .await
