@@ -172,6 +172,8 @@ refusals! {
         CertificateUnknown = "certificate-unknown",
         /// A leave with the certificate of another device.
         CertificateOfAnother = "certificate-of-another-device",
+        /// A Windows Hello key that is registered for another user already.
+        HelloKeyOfAnother = "hello-key-of-another-user",
     }
 }
 

@@ -7,7 +7,7 @@
 //! and "nobody".
 
 use crate::device::{Device, DeviceKey, TrustType};
-use crate::ids::{DeviceId, ObjectId, Sid};
+use crate::ids::{DeviceId, ObjectId, Sid, UserId};
 use crate::instant::{Instant, Span};
 use crate::refusal::{DeviceRefusal, JoinRefusal};
 use crate::revocation::Standing;
@@ -190,6 +190,14 @@ pub fn completed_hybrid(
     }
 }
 
+/// Whether a user may register a Windows Hello key: a new one, or again one of its own. `holder` has it now.
+pub fn may_register_hello_key(holder: Option<UserId>, user: UserId) -> Result<(), JoinRefusal> {
+    match holder {
+        Some(holder) if holder != user => Err(JoinRefusal::HelloKeyOfAnother),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Whether a device may delete its own record (FAQ A9): `device` is the record with the id that it names, `shown` the key
 /// of the certificate that it shows, and `shown_id` the device id in that certificate's subject, when it has one.
 pub fn may_leave(
@@ -220,7 +228,7 @@ pub fn is_own_certificate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Guid, Thumbprint, UserId};
+    use crate::ids::{Guid, Thumbprint};
 
     fn key(number: u8) -> DeviceKey {
         let alt_security_id = format!("X509:{number}");

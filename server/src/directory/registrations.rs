@@ -6,11 +6,11 @@ use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{
     FittingClock, JoinKind, Particulars, SidProof, completed_hybrid, joined, may_complete_hybrid,
-    may_join, may_leave,
+    may_join, may_leave, may_register_hello_key,
 };
 use linarite_core::tenant::Tenant;
 use linarite_core::user::User;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::devices::{delete, draw_ids};
 use super::{Directory, DirectoryError, rows};
@@ -151,7 +151,7 @@ impl Directory {
             .await
     }
 
-    /// Keeps a Windows Hello key of a user, under the SHA-256 of its blob.
+    /// Keeps a Windows Hello key of a user, under the SHA-256 of its blob; again when it has it already.
     pub async fn register_hello_key(
         &self,
         key_id: [u8; 32],
@@ -159,9 +159,13 @@ impl Directory {
         device: Option<DeviceId>,
         blob: Vec<u8>,
         now: Instant,
-    ) -> Result<(), DirectoryError> {
+    ) -> Result<Result<(), JoinRefusal>, DirectoryError> {
         self.store
             .write(move |c| {
+                let holder = holder(c, key_id)?.map(|(user, _)| user);
+                if let Err(refusal) = may_register_hello_key(holder, user) {
+                    return Ok(Err(refusal));
+                }
                 c.execute(
                     "INSERT OR REPLACE INTO hello_keys (id, user, device, key, created) \
                      VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -173,22 +177,24 @@ impl Directory {
                         now.millis()
                     ],
                 )?;
-                Ok(())
+                Ok(Ok(()))
             })
             .await
     }
 
     /// The user and the blob of a Windows Hello key.
     pub fn hello_key(&self, key_id: [u8; 32]) -> Result<Option<(UserId, Vec<u8>)>, DirectoryError> {
-        self.store.point(|c| {
-            let mut found = c.prepare_cached("SELECT user, key FROM hello_keys WHERE id = ?1")?;
-            Ok(found
-                .query_row([key_id], |row| {
-                    let user: [u8; 16] = row.get(0)?;
-                    let guid = linarite_core::ids::Guid::from_bytes(user);
-                    Ok((UserId::new(guid), row.get(1)?))
-                })
-                .optional()?)
-        })
+        self.store.point(|c| holder(c, key_id))
     }
+}
+
+fn holder(c: &Connection, key_id: [u8; 32]) -> Result<Option<(UserId, Vec<u8>)>, DirectoryError> {
+    let mut found = c.prepare_cached("SELECT user, key FROM hello_keys WHERE id = ?1")?;
+    Ok(found
+        .query_row([key_id], |row| {
+            let user: [u8; 16] = row.get(0)?;
+            let guid = linarite_core::ids::Guid::from_bytes(user);
+            Ok((UserId::new(guid), row.get(1)?))
+        })
+        .optional()?)
 }

@@ -1,14 +1,14 @@
 //! What the directory keeps and refuses when something goes wrong.
 
 use linarite_core::device::DeviceKey;
-use linarite_core::ids::{Guid, ObjectId, TenantId, Thumbprint, UserId};
-use linarite_core::ids::DeviceId;
+use linarite_core::ids::{Guid, TenantId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
+use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{JoinKind, Particulars};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, Settings, Tenant};
 use linarite_core::user::User;
 
-use super::{Directory, DirectoryError, Identity, Join};
+use super::{Directory, DirectoryError, Identity, Join, UserKey};
 
 const NOW: Instant = Instant::from_seconds(1_772_442_000);
 const ALICE: UserId = UserId::new(Guid::from_bytes([1; 16]));
@@ -54,14 +54,14 @@ fn join() -> Join {
     Join { kind: JoinKind::Join, particulars, user: ALICE, seed: 7, now: NOW }
 }
 
-fn issued(_: ObjectId, _: DeviceId) -> Result<(DeviceKey, ()), DirectoryError> {
-    let thumbprint = Thumbprint::new([3; 20]);
-    Ok((DeviceKey { thumbprint, alt_security_id: "X509:3".to_owned() }, ()))
+fn key() -> DeviceKey {
+    DeviceKey { thumbprint: Thumbprint::new([3; 20]), alt_security_id: "X509:3".to_owned() }
 }
 
 #[tokio::test]
 async fn a_join_whose_certificate_cannot_be_issued_leaves_nothing_behind() {
     let directory = directory().await;
+    let issued = |_, _| Ok((key(), ()));
     let failing = |_, _| Err(DirectoryError::NotIssued("no key".to_owned()));
     for _ in 0..3 {
         let failed = directory.join::<()>(&tenant(), join(), failing).await;
@@ -75,4 +75,21 @@ async fn a_join_whose_certificate_cannot_be_issued_leaves_nothing_behind() {
     assert_eq!(first, expected);
     directory.join(&tenant(), join(), issued).await.unwrap().unwrap();
     assert_eq!(directory.device_count().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_hello_key_stays_with_the_user_who_registered_it_first() {
+    let directory = directory().await;
+    let bob = UserId::new(Guid::from_bytes([2; 16]));
+    let register =
+        |user, blob: &[u8]| directory.register_hello_key([5; 32], user, None, blob.to_vec(), NOW);
+    register(ALICE, b"key").await.unwrap().unwrap();
+    let taken = register(bob, b"key").await.unwrap();
+    assert_eq!(taken, Err(JoinRefusal::HelloKeyOfAnother));
+    register(ALICE, b"key").await.unwrap().unwrap();
+    assert_eq!(directory.hello_key([5; 32]).unwrap(), Some((ALICE, b"key".to_vec())));
+    // A key is free again once its user is gone.
+    directory.delete_user(UserKey::Id(ALICE)).await.unwrap().unwrap();
+    register(bob, b"key").await.unwrap().unwrap();
+    assert_eq!(directory.hello_key([5; 32]).unwrap(), Some((bob, b"key".to_vec())));
 }

@@ -51,7 +51,7 @@ async fn registered(call: &Call) -> Result<Reply, Refused> {
     call.world
         .directory
         .register_hello_key(id, accepted.user.id, accepted.device, blob, call.now())
-        .await?;
+        .await??;
     let kid = call.world.entropy.guid(Stream::Trace);
     let body = json!({ "kid": kid.to_string(), "upn": accepted.user.upn, "pctx": null });
     let mut reply = private_json(StatusCode::OK, &body);
