@@ -38,18 +38,24 @@ pub struct Clock {
     state: RwLock<State>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct State {
-    mode: ClockMode,
+/// Where a clock stands, in the form in which it is kept over a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// How time passes.
+    pub mode: ClockMode,
     /// Manual: the time itself, in milliseconds. Follow: what to add to real time.
-    value: i64,
+    pub value: i64,
 }
+
+type State = Kept;
 
 impl State {
     fn now(self) -> Instant {
         match self.mode {
             ClockMode::Manual => Instant::from_millis(self.value),
-            ClockMode::Follow => Instant::from_millis(Clock::real().millis() + self.value),
+            ClockMode::Follow => {
+                Instant::from_millis(Clock::real().millis().saturating_add(self.value))
+            }
         }
     }
 
@@ -67,6 +73,18 @@ impl Clock {
     pub fn new(mode: ClockMode, start: Option<Instant>) -> Self {
         let start = start.unwrap_or_else(Self::real);
         Self { state: RwLock::new(State::at(mode, start)) }
+    }
+
+    /// A clock that goes on from where it was kept, in this mode or in its own, and not before this moment: the latest
+    /// that is known to have been. Real time that passed while nobody looked has passed for a following clock.
+    pub fn resumed(kept: Kept, mode: Option<ClockMode>, latest: Instant) -> Self {
+        let now = kept.now().max(latest);
+        Self { state: RwLock::new(State::at(mode.unwrap_or(kept.mode), now)) }
+    }
+
+    /// Where it stands, to be kept.
+    pub fn kept(&self) -> Kept {
+        self.read()
     }
 
     /// Real time, in whole milliseconds.
@@ -170,6 +188,26 @@ mod tests {
         assert!(first >= START && first.distance(START) < Span::from_minutes(1));
         clock.advance(Span::from_days(1));
         assert!(clock.now() >= first + Span::from_days(1));
+    }
+
+    #[test]
+    fn a_clock_goes_on_where_it_was_kept_in_either_mode_and_not_before_the_latest_instant() {
+        let day = Span::from_days(1);
+        for from in [ClockMode::Manual, ClockMode::Follow] {
+            let clock = Clock::new(from, Some(START));
+            clock.advance(day);
+            let (kept, before) = (clock.kept(), clock.now());
+            for to in [None, Some(ClockMode::Manual), Some(ClockMode::Follow)] {
+                let resumed = Clock::resumed(kept, to, START);
+                assert_eq!(resumed.mode(), to.unwrap_or(from));
+                assert!(resumed.now() >= before, "{from:?} to {to:?}");
+                assert!(resumed.now() < before + Span::from_minutes(1), "{from:?} to {to:?}");
+                let later = Clock::resumed(kept, to, before + day);
+                assert!(later.now() >= before + day, "{from:?} to {to:?}");
+            }
+        }
+        let stood = Clock::new(ClockMode::Manual, Some(START)).kept();
+        assert_eq!(Clock::resumed(stood, None, START).now(), START, "a manual clock stands still");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a directory knows of itself: which world it holds, how often it was started, and snapshots of all of it.
 
 use linarite_core::device::Device;
+use linarite_core::instant::Instant;
 use linarite_core::user::User;
 use rusqlite::{Connection, MAIN_DB, OptionalExtension as _, params};
 
@@ -77,9 +78,29 @@ impl Directory {
             .await
     }
 
-    /// Keeps a value of the world beside its records, such as where its clock stood.
-    pub async fn keep(&self, key: &'static str, value: i64) -> Result<(), DirectoryError> {
-        self.store.write(move |c| put(c, key, value)).await
+    /// Keeps values of the world beside its records, such as where its clock stands, all of them or none.
+    pub async fn keep<const N: usize>(
+        &self,
+        values: [(&'static str, i64); N],
+    ) -> Result<(), DirectoryError> {
+        self.store
+            .write(move |c| values.into_iter().try_for_each(|(key, value)| put(c, key, value)))
+            .await
+    }
+
+    /// The latest instant at which a record is known to have been made or changed. When devices were last seen does not
+    /// count, because a world file may say so of any time.
+    pub fn latest(&self) -> Result<Option<Instant>, DirectoryError> {
+        self.store.point(|c| {
+            let mut latest = c.prepare_cached(
+                "SELECT max(at) FROM ( \
+                 SELECT max(max(created, ifnull(registered, 0), ifnull(disabled_made, 0))) AS at FROM devices \
+                 UNION ALL SELECT max(max(deleted_made, ifnull(disabled_made, 0))) FROM tombstones \
+                 UNION ALL SELECT max(created) FROM hello_keys)",
+            )?;
+            let millis: Option<i64> = latest.query_row([], |row| row.get(0))?;
+            Ok(millis.map(Instant::from_millis))
+        })
     }
 
     /// Reads a value that was kept.

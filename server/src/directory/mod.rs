@@ -18,6 +18,7 @@ mod store;
 mod tests;
 mod users;
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -48,6 +49,14 @@ pub enum DirectoryError {
         /// Why.
         cause: String,
     },
+    /// Another server has the state folder.
+    #[error(
+        "the state folder {folder} is in use by another linarite: stop that one first, or give this one a folder of its own (--state DIR)"
+    )]
+    InUse {
+        /// Which folder.
+        folder: String,
+    },
     /// An operation of this program panicked.
     #[error(
         "an operation of the directory broke off ({0}) and nothing of it was kept; this is a mistake in linarite, please report it"
@@ -65,6 +74,8 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub struct Directory {
     store: Store,
+    /// Held as long as the store is open, and given up after it.
+    _lock: Option<File>,
 }
 
 impl Directory {
@@ -72,11 +83,30 @@ impl Directory {
     pub fn in_memory() -> Result<Self, DirectoryError> {
         let connection = Connection::open_in_memory()?;
         schema::prepare(&connection)?;
-        Ok(Self { store: Store::memory(connection) })
+        Ok(Self { store: Store::memory(connection), _lock: None })
     }
 
-    /// The directory in a state folder, made when there is none yet.
+    /// The directory in a state folder, made when there is none yet. [`DirectoryError::InUse`] while another has it open.
     pub fn in_folder(folder: &Path) -> Result<Self, DirectoryError> {
-        Ok(Self { store: Store::folder(&folder.join("directory.sqlite"))? })
+        let lock = locked(folder)?;
+        Ok(Self { store: Store::folder(&folder.join("directory.sqlite"))?, _lock: Some(lock) })
+    }
+}
+
+/// The lock of a state folder, which ends with the file's last handle, and so with a killed process too.
+fn locked(folder: &Path) -> Result<File, DirectoryError> {
+    let path = folder.join("linarite.lock");
+    let failed = |cause: std::io::Error| DirectoryError::Folder {
+        folder: folder.display().to_string(),
+        cause: format!("{} cannot be locked: {cause}", path.display()),
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(DirectoryError::InUse { folder: folder.display().to_string() })
+        }
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
 }

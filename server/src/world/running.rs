@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use linarite_core::instant::Instant;
 use linarite_core::tenant::Tenant;
@@ -12,7 +13,7 @@ use super::apps::Apps;
 use super::build::{WorldProblem, plan};
 use super::federation::{Federation, federations};
 use super::stock::Stock;
-use crate::clock::{Clock, ClockMode};
+use crate::clock::{Clock, ClockMode, Kept};
 use crate::directory::{Directory, DirectoryError, Identity};
 use crate::entropy::{Entropy, secret_of};
 use crate::faults::Faults;
@@ -77,11 +78,11 @@ pub struct WorldKeys {
 pub struct Start {
     /// Its name in control paths.
     pub id: String,
-    /// The seed; drawn when absent.
+    /// The seed; that of the state folder, or drawn, when absent. It must not contradict the state folder.
     pub seed: Option<u64>,
-    /// When it starts; now when absent.
+    /// When it starts; now when absent. A state folder that was used before goes on where its clock stood.
     pub clock_start: Option<Instant>,
-    /// How its time passes.
+    /// How its time passes; as it did before in a used state folder, or following, when absent.
     pub clock_mode: Option<ClockMode>,
     /// Where its state is kept; in memory when absent.
     pub state: Option<PathBuf>,
@@ -93,6 +94,16 @@ pub enum WorldError {
     /// The world file has problems.
     #[error("the world cannot be built:{}", list(.0))]
     Problems(Vec<WorldProblem>),
+    /// The state folder holds a world of another seed.
+    #[error(
+        "the state folder holds a world of seed {kept}, but seed {given} was asked for: leave the seed out to go on with that world, or give the new one a folder of its own"
+    )]
+    SeedOfAnother {
+        /// The seed that the folder holds.
+        kept: u64,
+        /// The seed that was asked for.
+        given: u64,
+    },
     /// The directory cannot be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -163,7 +174,7 @@ impl World {
             None => Directory::in_memory()?,
             Some(folder) => {
                 make_folder(folder)?;
-                Directory::in_folder(folder)?
+                open(folder).await?
             }
         };
         let earlier = match &start.state {
@@ -172,6 +183,9 @@ impl World {
         };
         let (seed, starts, document) = match earlier {
             Some(identity) => {
+                if let Some(given) = start.seed.filter(|given| *given != identity.seed) {
+                    return Err(WorldError::SeedOfAnother { kept: identity.seed, given });
+                }
                 let kept = serde_json::from_str(&identity.document)
                     .map_err(|error| WorldError::Damaged(format!("the kept world: {error}")))?;
                 (identity.seed, identity.starts, kept)
@@ -184,6 +198,9 @@ impl World {
             directory.fill(identity, plan.users, plan.devices).await?;
         }
         let clock = clock(&directory, start.clock_mode, start.clock_start, starts)?;
+        if start.state.is_some() {
+            keep_clock(&directory, &clock).await?;
+        }
         let apps = stock.apps()?.with(plan.apps);
         let federations = federations(&plan.tenant, plan.federation, seed, stock)?;
         let hosts = hosts(&plan.tenant, &apps, &federations);
@@ -229,13 +246,36 @@ impl World {
         self.hosts.iter().map(|(host, _)| host.as_str())
     }
 
-    /// Keeps where a manual clock stands, when there is a state folder.
+    /// Keeps where the clock stands, when there is a state folder. Whoever moves the clock does so afterwards.
     pub async fn keep_clock(&self) -> Result<(), DirectoryError> {
-        if self.state.is_some() && self.clock.mode() == ClockMode::Manual {
-            self.directory.keep("world:clock", self.clock.now().millis()).await?;
+        match self.state {
+            Some(_) => keep_clock(&self.directory, &self.clock).await,
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Where a clock stood; in the words of [`Kept`].
+const CLOCK: &str = "world:clock";
+/// How its time passed: 0 manual (as well when absent), 1 following.
+const CLOCK_MODE: &str = "world:clock:mode";
+
+async fn keep_clock(directory: &Directory, clock: &Clock) -> Result<(), DirectoryError> {
+    let Kept { mode, value } = clock.kept();
+    directory.keep([(CLOCK, value), (CLOCK_MODE, i64::from(mode == ClockMode::Follow))]).await
+}
+
+/// Opens the directory of a state folder. A world that was stopped a moment ago may still be closing it.
+async fn open(folder: &Path) -> Result<Directory, DirectoryError> {
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..50 {
+        looks.tick().await;
+        match Directory::in_folder(folder) {
+            Err(DirectoryError::InUse { .. }) => {}
+            opened => return opened,
+        }
+    }
+    Directory::in_folder(folder)
 }
 
 fn make_folder(folder: &Path) -> Result<(), DirectoryError> {
@@ -245,19 +285,29 @@ fn make_folder(folder: &Path) -> Result<(), DirectoryError> {
     })
 }
 
-/// The clock of a world: a manual one goes on where it was kept.
+/// The clock of a world. One that was kept goes on where it stood, whatever start was asked for.
 fn clock(
     directory: &Directory,
     mode: Option<ClockMode>,
     begin: Option<Instant>,
     starts: u64,
 ) -> Result<Clock, DirectoryError> {
-    let mode = mode.unwrap_or(ClockMode::Follow);
-    let kept = match mode {
-        ClockMode::Manual if starts > 0 => directory.kept("world:clock")?,
-        ClockMode::Manual | ClockMode::Follow => None,
+    if starts == 0 {
+        return Ok(Clock::new(mode.unwrap_or(ClockMode::Follow), begin));
+    }
+    let latest = directory.latest()?.unwrap_or(Instant::from_millis(0));
+    let kept = match directory.kept(CLOCK)? {
+        Some(value) => Kept {
+            mode: match directory.kept(CLOCK_MODE)? {
+                Some(1) => ClockMode::Follow,
+                Some(_) | None => ClockMode::Manual,
+            },
+            value,
+        },
+        // Nothing was kept of following clocks once.
+        None => Clock::new(ClockMode::Follow, begin).kept(),
     };
-    Ok(Clock::new(mode, kept.map(Instant::from_millis).or(begin)))
+    Ok(Clock::resumed(kept, mode, latest))
 }
 
 /// Which of the public test keys serves this purpose.
@@ -277,4 +327,100 @@ fn hosts(tenant: &Tenant, apps: &Apps, federations: &[Federation]) -> Vec<(Strin
     let servers = servers.into_iter().map(|sts| (sts.to_owned(), Service::Adfs));
     let resources = apps.iter().filter_map(|app| Some((app.host.clone()?, Service::Resource)));
     fixed.chain(registration).chain(servers).chain(resources).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use linarite_core::ids::ObjectId;
+    use serde_json::json;
+
+    use super::*;
+    use crate::clock::Span;
+    use crate::control::admin::Admin;
+    use crate::directory::DeviceEdit;
+    use crate::entropy::object_guid;
+
+    const START: Instant = Instant::from_seconds(1_772_442_000);
+
+    async fn started(folder: &Path, change: impl FnOnce(&mut Start)) -> Result<World, WorldError> {
+        let document = json!({
+            "tenant": { "name": "Contoso", "domains": { "contoso.test": { "kind": "managed" } } },
+            "devices": { "pc": { "name": "PC", "os": "linux", "trust": "azure-ad" } },
+        });
+        let mut start = Start {
+            clock_start: Some(START),
+            clock_mode: Some(ClockMode::Manual),
+            state: Some(folder.to_owned()),
+            ..Start::default()
+        };
+        change(&mut start);
+        World::start(&document, start).await
+    }
+
+    #[tokio::test]
+    async fn a_killed_world_goes_on_no_earlier_in_whatever_mode() {
+        let modes = [Some(ClockMode::Manual), Some(ClockMode::Follow), None];
+        for before in modes {
+            for after in modes {
+                let folder = tempfile::tempdir().unwrap();
+                let world =
+                    started(folder.path(), |start| start.clock_mode = before).await.unwrap();
+                Admin::new(&world, "test").advance_clock_by(Span::from_days(3)).await.unwrap();
+                let (was, mode) = (world.clock.now(), world.clock.mode());
+                // Dropped without a word, as by a kill.
+                drop(world);
+                let world = started(folder.path(), |start| start.clock_mode = after).await.unwrap();
+                assert_eq!(world.clock.mode(), after.unwrap_or(mode));
+                let now = world.clock.now();
+                assert!(
+                    now >= was && now < was + Span::from_days(1),
+                    "{before:?} {after:?} {now:?}"
+                );
+                let changed = world.clock.now();
+                drop(world);
+                let world = started(folder.path(), |start| start.clock_mode = None).await.unwrap();
+                assert!(world.clock.now() >= changed, "the mode of the second start was kept");
+                assert_eq!(world.clock.mode(), after.unwrap_or(mode));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_world_never_starts_before_its_latest_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = started(folder.path(), |_| {}).await.unwrap();
+        // The clock is moved and used, and the process is killed before the move is kept.
+        world.clock.advance(Span::from_days(3));
+        let id = ObjectId::new(object_guid(world.entropy.seed(), "device object", "pc"));
+        let edit = DeviceEdit { enabled: Some(false), ..DeviceEdit::default() };
+        let settings = &world.tenant.settings;
+        world.directory.edit_device(id, edit, settings, world.clock.now()).await.unwrap().unwrap();
+        drop(world);
+        let world = started(folder.path(), |_| {}).await.unwrap();
+        assert_eq!(world.clock.now(), START + Span::from_days(3));
+    }
+
+    #[tokio::test]
+    async fn a_state_folder_has_one_server_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = started(folder.path(), |_| {}).await.unwrap();
+        let refused = started(folder.path(), |_| {}).await.unwrap_err().to_string();
+        assert!(refused.contains("in use by another linarite"), "{refused}");
+        assert!(refused.contains(&folder.path().display().to_string()), "{refused}");
+        drop(world);
+        started(folder.path(), |_| {}).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_seed_that_contradicts_the_state_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let seed = |seed| move |start: &mut Start| start.seed = seed;
+        drop(started(folder.path(), seed(Some(7))).await.unwrap());
+        let refused = started(folder.path(), seed(Some(8))).await.unwrap_err().to_string();
+        assert!(refused.contains("seed 7") && refused.contains("seed 8"), "{refused}");
+        for given in [Some(7), None] {
+            let world = started(folder.path(), seed(given)).await.unwrap();
+            assert_eq!(world.entropy.seed(), 7);
+        }
+    }
 }
