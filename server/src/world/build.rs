@@ -231,6 +231,8 @@ impl Builder {
         if let Some(revoke) = &file.revoke {
             read("revoke/tokens", revoke.tokens.as_ref(), &mut settings.revoke.tokens);
             read("revoke/resources", revoke.resources.as_ref(), &mut settings.revoke.resources);
+            // A deletion counts like a disable, unless it is set itself.
+            settings.revoke_deleted = settings.revoke;
             let RevokeDelay { tokens, resources } = &mut settings.revoke_deleted;
             if let Some(deleted) = &revoke.deleted {
                 read("revoke/deleted/tokens", deleted.tokens.as_ref(), tokens);
@@ -464,4 +466,36 @@ pub fn operating_system(word: &str) -> Option<(&'static str, &'static str)> {
         "android" => ("Android", "13.0"),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn delays(revoke: &Value) -> [RevokeDelay; 2] {
+        let document = json!({
+            "tenant": { "name": "Contoso", "domains": { "contoso.test": { "kind": "managed" } } },
+            "settings": { "revoke": revoke },
+        });
+        let settings = plan(&document, 7, Instant::from_seconds(0)).unwrap().tenant.settings;
+        [settings.revoke, settings.revoke_deleted]
+    }
+
+    const fn minutes(tokens: i64, resources: i64) -> RevokeDelay {
+        RevokeDelay { tokens: Span::from_minutes(tokens), resources: Span::from_minutes(resources) }
+    }
+
+    #[test]
+    fn a_deletion_counts_like_a_disable_unless_it_is_set_itself() {
+        let both = json!({ "tokens": "5m", "resources": "7m" });
+        assert_eq!(delays(&both), [minutes(5, 7); 2]);
+        let one = json!({ "resources": "7m" });
+        assert_eq!(delays(&one), [minutes(0, 7); 2]);
+        let own = json!({ "tokens": "5m", "resources": "7m", "deleted": { "tokens": "9m" } });
+        assert_eq!(delays(&own), [minutes(5, 7), minutes(9, 7)]);
+        let only = json!({ "deleted": { "tokens": "1m", "resources": "2m" } });
+        assert_eq!(delays(&only), [minutes(0, 60), minutes(1, 2)]);
+    }
 }
