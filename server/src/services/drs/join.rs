@@ -175,10 +175,11 @@ pub(super) async fn hybrid(call: Call) -> Reply {
 
 async fn completed(call: &Call) -> Result<Reply, Refused> {
     let id = call.segment(2).unwrap_or_default();
-    let missing = || {
+    let named = |refusal: JoinRefusal| {
         let shown: String = id.chars().take(100).collect();
-        Refused::from(JoinRefusal::RecordMissing).with("name", shown)
+        Refused::from(refusal).with("name", shown)
     };
+    let missing = || named(JoinRefusal::RecordMissing);
     let members = parse(call)?;
     let body = Body(&members);
     let device_id: DeviceId = id.parse().map_err(|_| missing())?;
@@ -206,8 +207,8 @@ async fn completed(call: &Call) -> Result<Reply, Refused> {
     }
     let issue = issue(call, Guid::from_bytes([0; 16]), 6, csr.spki);
     let hybrid = Hybrid { device_id, particulars, proof, clock, now: call.now() };
-    let done = call.world.directory.complete_hybrid(hybrid, issue).await;
-    answer(call, done??, &body)
+    let done = call.world.directory.complete_hybrid(hybrid, issue).await?;
+    answer(call, done.map_err(named)?, &body)
 }
 
 /// The proof of a computer: `<SID>.<time>` signed with the key of the certificate that was synchronised.

@@ -122,3 +122,78 @@ fn operation(call: &Call) -> &'static str {
         _ => "Discover",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::tables::Tables;
+
+    /// The placeholders of a text, without their braces.
+    fn placeholders(text: &str) -> Vec<&str> {
+        let parts = text.split('{').skip(1);
+        parts.map(|part| part.split_once('}').expect("an open brace").0).collect()
+    }
+
+    fn named(tables: &Tables, reason: &str) -> bool {
+        let found = placeholders(&tables.drs(reason).unwrap().message);
+        assert!(found.iter().all(|name| *name == "name"), "{reason}: {found:?}");
+        !found.is_empty()
+    }
+
+    /// The modules of the service, without blanks.
+    fn sources() -> Vec<String> {
+        let modules = [
+            include_str!("delete.rs"),
+            include_str!("discovery.rs"),
+            include_str!("hello.rs"),
+            include_str!("join.rs"),
+            include_str!("mod.rs"),
+            include_str!("refuse.rs").split("#[cfg(test)]").next().unwrap(),
+        ];
+        modules.map(|text| text.split_whitespace().collect()).into()
+    }
+
+    #[test]
+    fn every_refusal_that_is_made_by_its_word_fills_its_message_and_no_other_does() {
+        let tables = Tables::load().unwrap();
+        let mut seen = 0;
+        for source in sources() {
+            for made in source.split("::wire(\"").skip(1) {
+                let (reason, rest) = made.split_once("\")").unwrap();
+                let filled = rest.starts_with(".with(\"name\",");
+                assert_eq!(
+                    filled,
+                    named(&tables, reason),
+                    "{reason}: {}",
+                    &rest[..rest.len().min(60)]
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 12, "the sources were not read: {seen}");
+    }
+
+    #[test]
+    fn a_refused_token_leaves_nothing_to_fill() {
+        let tables = Tables::load().unwrap();
+        for refusal in AccessRefusal::ALL {
+            let reason = Refused::from(*refusal).reason;
+            assert!(!named(&tables, reason), "{reason}");
+        }
+    }
+
+    /// Those are filled where they arise, with what the request named (`join.rs`).
+    #[test]
+    fn only_two_refusals_of_the_rules_name_something() {
+        let tables = Tables::load().unwrap();
+        let naming: Vec<JoinRefusal> = JoinRefusal::ALL
+            .iter()
+            .copied()
+            .filter(|refusal| named(&tables, refusal.reason()))
+            .collect();
+        assert_eq!(naming, [JoinRefusal::TypeRefused, JoinRefusal::RecordMissing]);
+        let join = include_str!("join.rs");
+        let raised = join.matches("RecordMissing").count();
+        assert_eq!(raised, 1, "each place that raises it has to name the record");
+    }
+}
