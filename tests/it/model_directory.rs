@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use linarite_core::device::DeviceKey;
+use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::ids::{DeviceId, ObjectId, Thumbprint};
 use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal, SessionRefusal};
 use linarite_core::registration::{JoinKind, Particulars};
@@ -262,7 +262,11 @@ impl Run {
                 let password = if *right { self.story.password(*who) } else { "wrong".to_owned() };
                 let user = UserEvidence::Password { upn: self.people[*who].upn.clone(), password };
                 let device = on.map_or(DeviceEvidence::None, |device| {
-                    DeviceEvidence::Certificate(self.given.devices[device].2.clone())
+                    DeviceEvidence::Certificate(ShownCertificate {
+                        key: self.given.devices[device].2.clone(),
+                        not_before: Instant::from_millis(0),
+                        not_after: Instant::from_seconds(i64::from(u32::MAX)),
+                    })
                 });
                 let held = self.story.held(*who, on);
                 (self.enter(user, device, held).await, told)

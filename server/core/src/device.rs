@@ -48,6 +48,25 @@ pub struct DeviceKey {
     pub alt_security_id: String,
 }
 
+/// The certificate that a device shows, as far as the directory judges it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownCertificate {
+    /// Its key.
+    pub key: DeviceKey,
+    /// The first second of its validity.
+    pub not_before: Instant,
+    /// The last one.
+    pub not_after: Instant,
+}
+
+impl ShownCertificate {
+    /// Whether it is valid at this moment. Both bounds are whole seconds and belong to its time.
+    pub const fn is_valid(&self, now: Instant) -> bool {
+        let now = now.seconds();
+        self.not_before.seconds() <= now && now <= self.not_after.seconds()
+    }
+}
+
 /// What a synchronised computer object brings along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnPremises {

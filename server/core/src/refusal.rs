@@ -41,6 +41,8 @@ refusals! {
         Pending = "device-pending",
         /// The grant is of before a disable that came to count; enabling did not bring it back (FAQ A17).
         GrantRevoked = "device-grant-revoked",
+        /// The device's own certificate, at a time at which it is not valid: over, or not begun.
+        CertificateExpired = "device-certificate-expired",
     }
 }
 
@@ -210,6 +212,7 @@ impl From<DeviceRefusal> for AccessRefusal {
             DeviceRefusal::Deleted => Self::DeviceDeleted,
             DeviceRefusal::Unknown
             | DeviceRefusal::CertificateMismatch
+            | DeviceRefusal::CertificateExpired
             | DeviceRefusal::Pending
             | DeviceRefusal::GrantRevoked => Self::DeviceUnknown,
         }

@@ -5,7 +5,7 @@
 //! no policy asks for yet.
 
 use crate::assertion;
-use crate::device::{DeviceKey, KnownDevice};
+use crate::device::{KnownDevice, ShownCertificate};
 use crate::instant::Instant;
 use crate::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
 use crate::registration::is_own_certificate;
@@ -72,7 +72,7 @@ pub enum DeviceProof<'a> {
     /// No device takes part.
     None,
     /// By its certificate, whose signature was found right.
-    Certificate(&'a DeviceKey),
+    Certificate(&'a ShownCertificate),
     /// By a grant bound to it that carries this number.
     Grant {
         /// [`Standing::epoch`](crate::revocation::Standing::epoch) when the grant was made.
@@ -95,7 +95,10 @@ pub fn session(
         DeviceProof::Certificate(shown) => {
             let known = device.ok_or(DeviceRefusal::Unknown)?;
             known.standing().may_issue(now)?;
-            is_own_certificate(known.key(), shown)?;
+            is_own_certificate(known.key(), &shown.key)?;
+            if !shown.is_valid(now) {
+                return Err(DeviceRefusal::CertificateExpired.into());
+            }
         }
         DeviceProof::Grant { epoch } => {
             device.ok_or(DeviceRefusal::Unknown)?.standing().honours(epoch, now)?;
@@ -138,7 +141,10 @@ pub(crate) fn same_secret(kept: &str, given: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Guid, TenantId, UserId};
+    use crate::device::{DeviceKey, Tombstone, TrustType};
+    use crate::ids::{DeviceId, Guid, ObjectId, TenantId, Thumbprint, UserId};
+    use crate::instant::Span;
+    use crate::revocation::Standing;
     use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
 
     fn tenant() -> Tenant {
@@ -227,5 +233,42 @@ mod tests {
         let refused =
             session(&tenant(), Some(&user(true)), proof, None, device, Instant::from_seconds(0));
         assert_eq!(refused, Err(DeviceRefusal::Unknown.into()));
+    }
+
+    #[test]
+    fn a_certificate_counts_from_its_first_second_to_its_last() {
+        let key = DeviceKey {
+            thumbprint: Thumbprint::new([7; 20]),
+            alt_security_id: "X509:7".to_owned(),
+        };
+        let grave = Tombstone {
+            object_id: ObjectId::new(Guid::from_bytes([1; 16])),
+            device_id: DeviceId::new(Guid::from_bytes([2; 16])),
+            display_name: "pc1".to_owned(),
+            trust: TrustType::AzureAd,
+            key: Some(key.clone()),
+            transport_key: None,
+            standing: Standing::default(),
+        };
+        let device = KnownDevice::Deleted(grave);
+        let (begin, end) = (Instant::from_seconds(1000), Instant::from_seconds(2000));
+        let shown = ShownCertificate { key, not_before: begin, not_after: end };
+        let check = |shown: &ShownCertificate, now| {
+            let proof = DeviceProof::Certificate(shown);
+            session(&tenant(), Some(&user(true)), UserProof::Key, Some(&device), proof, now)
+        };
+        let tick = Span::from_millis(1);
+        let outside = Err(DeviceRefusal::CertificateExpired.into());
+        assert_eq!(check(&shown, begin - tick), outside);
+        assert_eq!(check(&shown, begin), Ok(()));
+        assert_eq!(check(&shown, end + Span::from_millis(999)), Ok(()));
+        assert_eq!(check(&shown, end + Span::from_millis(1000)), outside);
+        // Whose certificate it is comes first.
+        let other = DeviceKey { thumbprint: Thumbprint::new([8; 20]), ..shown.key.clone() };
+        let other = ShownCertificate { key: other, ..shown };
+        assert_eq!(
+            check(&other, end + end.distance(begin)),
+            Err(DeviceRefusal::CertificateMismatch.into())
+        );
     }
 }

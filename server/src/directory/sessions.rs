@@ -4,7 +4,7 @@
 //! activity when the last one is old.
 
 use linarite_core::access::{TokenDevice, with_token};
-use linarite_core::device::{DeviceKey, KnownDevice};
+use linarite_core::device::{KnownDevice, ShownCertificate};
 use linarite_core::ids::{DeviceId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal};
@@ -66,7 +66,7 @@ pub enum DeviceEvidence {
     /// Nothing: no device takes part.
     None,
     /// Its certificate, with a signature that was found right.
-    Certificate(DeviceKey),
+    Certificate(ShownCertificate),
     /// A grant bound to it that carries this number.
     Grant {
         /// Which device.
@@ -130,7 +130,7 @@ fn decide(
 ) -> Result<Result<Session, SessionRefusal>, DirectoryError> {
     let device = match &sign_in.device {
         DeviceEvidence::None => None,
-        DeviceEvidence::Certificate(key) => by_thumbprint(c, key.thumbprint)?,
+        DeviceEvidence::Certificate(shown) => by_thumbprint(c, shown.key.thumbprint)?,
         DeviceEvidence::Grant { device, .. } => known(c, *device)?,
     };
     let user = match &sign_in.user {
@@ -164,7 +164,7 @@ fn decide(
     };
     let device_proof = match &sign_in.device {
         DeviceEvidence::None => DeviceProof::None,
-        DeviceEvidence::Certificate(key) => DeviceProof::Certificate(key),
+        DeviceEvidence::Certificate(shown) => DeviceProof::Certificate(shown),
         DeviceEvidence::Grant { epoch, .. } => DeviceProof::Grant { epoch: *epoch },
     };
     let allowed =

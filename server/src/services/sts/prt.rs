@@ -5,7 +5,7 @@
 //! requests are decoration, are strings with one client, and are not judged; the nonce is what makes a request fresh.
 //! Left out: device-only tokens, user certificates, protocol 4.0.
 
-use linarite_core::device::DeviceKey;
+use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use linarite_core::registration::{FittingClock, span_fits};
@@ -88,9 +88,13 @@ async fn request_prt(
     let mark = check_nonce(call, payload.request_nonce.as_deref())?;
     let Shows { user, amr, auth_time, once } = user_evidence(call, payload)?;
     let once = std::iter::once(mark).chain(once).collect();
-    let shown = DeviceKey {
-        thumbprint: certificate.thumbprint,
-        alt_security_id: certificate.alt_security_id(),
+    let shown = ShownCertificate {
+        key: DeviceKey {
+            thumbprint: certificate.thumbprint,
+            alt_security_id: certificate.alt_security_id(),
+        },
+        not_before: Instant::from_seconds(certificate.not_before),
+        not_after: Instant::from_seconds(certificate.not_after),
     };
     let sign_in =
         SignIn { user, device: DeviceEvidence::Certificate(shown), once, now: call.now() };
