@@ -15,9 +15,9 @@ mod client_cert;
 mod error;
 mod hosts;
 mod store;
-mod trouble;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub use ca::TlsCa;
 pub use error::TlsError;
