@@ -62,24 +62,31 @@ pub(crate) fn signature() -> f64 {
     cpu::each(cpu::mine() - before, COUNT)
 }
 
-/// Nanoseconds of one small row, committed by itself: WAL, `synchronous = NORMAL`, an index beside the key.
+/// Nanoseconds of one row of a device's size, committed by itself: WAL, `synchronous = NORMAL`, the key and four indexes.
 pub(crate) fn durable_write(folder: &Path) -> f64 {
     const COUNT: u32 = 2000;
     let db = Connection::open(folder.join("bare.sqlite")).expect("a database");
     db.pragma_update(None, "journal_mode", "WAL").expect("WAL");
     db.pragma_update(None, "synchronous", "NORMAL").expect("a pragma");
     db.execute_batch(
-        "CREATE TABLE IF NOT EXISTS row (id BLOB PRIMARY KEY, name TEXT NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        "CREATE TABLE IF NOT EXISTS row (id BLOB PRIMARY KEY, other BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
+           owner BLOB NOT NULL, print BLOB NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
          CREATE INDEX IF NOT EXISTS row_by_name ON row (name, id);
+         CREATE INDEX IF NOT EXISTS row_by_owner ON row (owner, id);
+         CREATE INDEX IF NOT EXISTS row_by_print ON row (print);
          DELETE FROM row;",
     )
     .expect("a table");
-    let mut insert = db.prepare("INSERT INTO row VALUES (?1, ?2, ?3)").expect("a statement");
+    let mut insert =
+        db.prepare("INSERT INTO row VALUES (?1, ?2, ?3, ?4, ?5, ?6)").expect("a statement");
     let before = cpu::mine();
     for n in 0..COUNT {
         // Ids are spread over the table, as drawn ones are.
-        let id = n.wrapping_mul(0x9E37_79B1).to_be_bytes().repeat(4);
-        insert.execute(params![id, format!("BENCH-{n}"), [7_u8; 600]]).expect("a row");
+        let id = |salt: u32| (n ^ salt).wrapping_mul(0x9E37_79B1).to_be_bytes().repeat(4);
+        let name = format!("BENCH-{n}");
+        insert
+            .execute(params![id(0), id(0x5555), name, [1_u8; 16], id(0x3333), [7_u8; 500]])
+            .expect("a row");
     }
     cpu::each(cpu::mine() - before, COUNT as usize)
 }
