@@ -191,13 +191,15 @@ fn single_slashes(path: &str) -> String {
     single
 }
 
+/// A part of a form or a query, decoded.
+pub(super) fn decode(part: &str) -> String {
+    let spaced = part.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
 /// The pairs of a form or a query, decoded.
 fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    let decode = |part: &str| {
-        let spaced = part.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    };
-    text.split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(key), decode(value))
     })

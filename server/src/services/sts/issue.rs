@@ -56,8 +56,8 @@ impl Issue<'_> {
         let mut answer = Map::new();
         let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
         put("token_type", "Bearer".into());
-        put("scope", self.wanted.scope.as_str().into());
         if self.v2 {
+            put("scope", self.wanted.scope.as_str().into());
             put("expires_in", lifetime.into());
             put("ext_expires_in", lifetime.into());
         } else {

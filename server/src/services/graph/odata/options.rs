@@ -5,7 +5,7 @@
 
 use linarite_core::refusal::QueryRefusal;
 
-use crate::services::call::Call;
+use crate::services::call::{Call, decode};
 use crate::services::graph::answer::Refused;
 
 /// Devices on a page when nothing is asked.
@@ -48,20 +48,6 @@ const KNOWN: [&str; 11] = [
     "apply",
 ];
 
-/// The pairs of a query, decoded.
-fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    let parts = query.split('&').filter(|pair| !pair.is_empty());
-    parts.map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key), decode(value))
-    })
-}
-
-fn decode(part: &str) -> String {
-    let spaced = part.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-}
-
 /// Whether a pair of a query, as it came, says where the page begins.
 pub(in crate::services::graph) fn is_skiptoken(pair: &str) -> bool {
     let key = decode(pair.split_once('=').map_or(pair, |(key, _)| key));
@@ -103,7 +89,7 @@ impl Options {
             eventual,
         };
         let mut seen: Vec<String> = Vec::new();
-        for (key, value) in pairs(&call.query) {
+        for (key, value) in call.query_pairs() {
             let lower = key.to_ascii_lowercase();
             let name = lower.strip_prefix('$').unwrap_or(&lower);
             if !KNOWN.contains(&name) {
