@@ -43,6 +43,39 @@ struct Printed {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     both: Vec<u8>,
+    /// What came of a line of each stream that has no end yet. A program may write a line of its errors in pieces;
+    /// what it prints at the same time must not stand in the middle of it.
+    begun: [Vec<u8>; 2],
+}
+
+impl Printed {
+    /// Takes in a part of one of the two streams.
+    fn take(&mut self, part: &[u8], error: bool) {
+        keep(if error { &mut self.stderr } else { &mut self.stdout }, part);
+        let [out, err] = &mut self.begun;
+        let begun = if error { err } else { out };
+        match part.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => {
+                let (whole, rest) = part.split_at(end + 1);
+                keep(&mut self.both, begun);
+                keep(&mut self.both, whole);
+                begun.clear();
+                begun.extend_from_slice(rest);
+            }
+            None => keep(begun, part),
+        }
+    }
+
+    /// Both streams, line by line in the order of their arrival; lines without an end stand last.
+    fn both(&self) -> Vec<u8> {
+        [self.both.as_slice(), &self.begun[0], &self.begun[1]].concat()
+    }
+}
+
+/// Appends as much of a part as there is room for.
+fn keep(kept: &mut Vec<u8>, part: &[u8]) {
+    let room = KEPT.saturating_sub(kept.len()).min(part.len());
+    kept.extend_from_slice(part.get(..room).unwrap_or_default());
 }
 
 impl Group {
@@ -112,7 +145,7 @@ impl Group {
     pub(crate) fn seen(&self, exit: Value) -> Seen {
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
         let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes));
-        Seen::of_process(exit, text(&printed.stdout), text(&printed.stderr), text(&printed.both))
+        Seen::of_process(exit, text(&printed.stdout), text(&printed.stderr), text(&printed.both()))
     }
 
     /// A grandchild may hold the pipes; what it prints later belongs to nobody.
@@ -150,12 +183,7 @@ async fn drain(stream: Option<impl AsyncRead + Unpin>, printed: Arc<Mutex<Printe
     let mut buffer = [0_u8; 8192];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
         let part = buffer.get(..length).unwrap_or_default();
-        let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Printed { stdout, stderr, both } = &mut *printed;
-        for kept in [if error { stderr } else { stdout }, both] {
-            let room = KEPT.saturating_sub(kept.len()).min(part.len());
-            kept.extend_from_slice(part.get(..room).unwrap_or_default());
-        }
+        printed.lock().unwrap_or_else(PoisonError::into_inner).take(part, error);
     }
 }
 
@@ -190,6 +218,19 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_comes_in_pieces_stays_whole_beside_the_other_stream() {
+        let mut printed = Printed::default();
+        printed.take(b"curl: (52) Empty rep", true);
+        printed.take(b"HTTP/1.1 200 OK\r\n\r\nno e", false);
+        printed.take(b"ly from server\nlast", true);
+        printed.take(b"nd", false);
+        let both = printed.both();
+        let both = String::from_utf8_lossy(&both);
+        assert_eq!(both, "HTTP/1.1 200 OK\r\n\r\ncurl: (52) Empty reply from server\nno endlast");
+        assert_eq!(printed.stderr, b"curl: (52) Empty reply from server\nlast");
+    }
 
     #[test]
     fn colours_and_carriage_returns_are_taken_out() {
