@@ -3,6 +3,7 @@
 //! A primary refresh token in `x-ms-RefreshTokenCredential` (cookie or header) signs in without a page. One that is not
 //! readable or not signed with its session key is ignored; one whose nonce is missing or stale leads back to the same
 //! address with a fresh `sso_nonce`; one whose device or user is refused ends on the page that says why.
+//! A user of a federated domain is sent to its federation server ([`passive`]).
 //! Left out: session cookies, consent, second factors, response types other than `code`.
 
 use linarite_core::refusal::GrantRefusal;
@@ -13,6 +14,7 @@ use super::grants::{
 };
 use super::issue::{Issue, note_session};
 use super::pages;
+use super::passive;
 use super::prt::{Request, Shown, shown_prt};
 use super::refuse::Refused;
 use super::request::{Parameters, known_client, tenant_segment, wanted};
@@ -25,7 +27,7 @@ use crate::services::reply::{Reply, redirect};
 const CREDENTIAL: &str = "x-ms-refreshtokencredential";
 
 /// How a request for authorization fails: on a page, or by a redirect to the client.
-enum Failed {
+pub(super) enum Failed {
     Page(Refused),
     Redirect(Box<Asked>, Refused),
 }
@@ -51,7 +53,7 @@ pub(super) async fn start(call: Call) -> Reply {
     }
 }
 
-fn fail(call: &Call, failed: Failed) -> Reply {
+pub(super) fn fail(call: &Call, failed: Failed) -> Reply {
     let (asked, refused) = match failed {
         Failed::Page(refused) => (None, refused),
         Failed::Redirect(asked, refused) => (Some(asked), refused),
@@ -126,7 +128,11 @@ async fn begin(call: &Call) -> Result<Reply, Failed> {
         return Err(Failed::Redirect(Box::new(asked), Refused::wire("session-missing")));
     }
     let login = parameters.get("login_hint").unwrap_or_default().to_owned();
-    form(call, &asked, &login, None)
+    let hint = parameters.get("domain_hint").map(|domain| format!("@{domain}"));
+    match passive::away(call, &asked, &login, hint.filter(|_| login.is_empty()).as_deref())? {
+        Some(reply) => Ok(reply),
+        None => form(call, &asked, &login, None),
+    }
 }
 
 fn form(
@@ -160,6 +166,10 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
     let upn = parameters.get("login").unwrap_or_default().to_owned();
     call.note("client_id", interaction.asked.client.as_str());
     call.note("user", upn.as_str());
+    // Whatever was typed as the password of a federated user is for the domain's own server.
+    if let Some(reply) = passive::away(call, &interaction.asked, &upn, None)? {
+        return Ok(reply);
+    }
     let user = UserEvidence::Password {
         upn: upn.clone(),
         password: parameters.get("passwd").unwrap_or_default().to_owned(),
@@ -179,7 +189,12 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
     }
 }
 
-fn holder(call: &Call, session: &Session, asked: &Asked, amr: &[&str]) -> Result<Holder, Refused> {
+pub(super) fn holder(
+    call: &Call,
+    session: &Session,
+    asked: &Asked,
+    amr: &[&str],
+) -> Result<Holder, Refused> {
     let client = known_client(call, &asked.client)?;
     let amr: Vec<String> = amr.iter().map(|&word| word.to_owned()).collect();
     let wanted = wanted(call, Some(&asked.resource), &asked.scope)?;
@@ -197,7 +212,12 @@ fn holder(call: &Call, session: &Session, asked: &Asked, amr: &[&str]) -> Result
 }
 
 /// Sends the client its code.
-fn finish(call: &Call, session: &Session, holder: Holder, asked: &Asked) -> Result<Reply, Failed> {
+pub(super) fn finish(
+    call: &Call,
+    session: &Session,
+    holder: Holder,
+    asked: &Asked,
+) -> Result<Reply, Failed> {
     note_session(call, session);
     let code = new_code(call, holder, asked.clone())?;
     let mut answer = vec![("code".to_owned(), code)];

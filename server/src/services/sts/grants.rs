@@ -163,6 +163,18 @@ impl Grant for Interaction {
     const KIND: &'static str = "ctx";
 }
 
+/// An interactive sign-in whose user is at a federation server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Away {
+    pub(super) asked: Asked,
+    /// Milliseconds.
+    pub(super) until: i64,
+}
+
+impl Grant for Away {
+    const KIND: &'static str = "wctx";
+}
+
 /// A nonce.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Nonce {
@@ -223,6 +235,11 @@ impl Code {
 /// Makes an interaction.
 pub(super) fn new_interaction(call: &Call, asked: Asked) -> Result<String, GrantRefusal> {
     seal(call, &Interaction { asked, until: (call.now() + INTERACTION).millis() })
+}
+
+/// Sends an interaction away, to a federation server.
+pub(super) fn new_away(call: &Call, asked: Asked) -> Result<String, GrantRefusal> {
+    seal(call, &Away { asked, until: (call.now() + INTERACTION).millis() })
 }
 
 /// Makes a nonce.

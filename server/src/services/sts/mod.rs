@@ -1,7 +1,7 @@
 //! login.microsoftonline.com and its twins: sign-in.
 //!
-//! Discovery, user realm, the token endpoints of both versions, the authorization endpoint behind a plain form, nonces,
-//! and primary refresh tokens (MS-OAPXBC, protocols 2.2 and 3.0). Section numbers in the modules are those of the device
+//! Discovery, user realm, the token endpoints of both versions, the authorization endpoint behind a plain form, the way to
+//! a federation server and back, nonces, and primary refresh tokens (MS-OAPXBC, protocols 2.2 and 3.0). Section numbers in the modules are those of the device
 //! registration notes.
 //! Left out: device code, client credentials, on-behalf-of, device-only tokens, protocol 4.0, single sign-on
 //! by session cookies. Each is refused by name.
@@ -12,6 +12,7 @@ mod discovery;
 mod grants;
 mod issue;
 mod pages;
+mod passive;
 mod prt;
 mod realm;
 mod refuse;
@@ -51,6 +52,7 @@ pub fn router() -> Router {
             get(async || page(StatusCode::OK, pages::signed_out())),
         )
         .route("/{tenant}/login", post(authorize::submit))
+        .route("/login.srf", post(passive::returned))
         .fallback(not_emulated)
         .method_not_allowed_fallback(not_emulated)
 }

@@ -1,4 +1,5 @@
-//! Sign-in with the assertion of a federation server (SAML bearer, versions 1.1 and 2.0; client-msal.md 3.6).
+//! Sign-in with the assertion of a federation server (SAML bearer, versions 1.1 and 2.0; client-msal.md 3.6), by a grant
+//! or by a browser.
 //!
 //! The assertion comes in base64 of either alphabet, padded or not, with white space about it. It is parsed and its seal is
 //! compared with the keys of the domains that have its issuer; what follows from that is decided in core.
@@ -40,7 +41,19 @@ pub(super) fn federated(
     text: &str,
     version: SamlVersion,
 ) -> Result<Federated, Refused> {
-    let presented = read(call, text, version)?;
+    let Some(bytes) = from_either(text) else {
+        return Err(unreadable(call, "the assertion is not base64"));
+    };
+    judged(call, &bytes, version)
+}
+
+/// Reads and judges an assertion.
+pub(super) fn judged(
+    call: &Call,
+    bytes: &[u8],
+    version: SamlVersion,
+) -> Result<Federated, Refused> {
+    let presented = read(call, bytes, version)?;
     let said = presented.unproven();
     let issuer: String = said.issuer.chars().take(200).collect();
     let upn: String = said.claim(claims::UPN).unwrap_or_default().chars().take(200).collect();
@@ -90,18 +103,18 @@ pub(super) fn federated(
     Ok(Federated { user: UserEvidence::Assertion { immutable_id, domains }, amr: amr(said), upn })
 }
 
-fn read(call: &Call, text: &str, version: SamlVersion) -> Result<Presented, Refused> {
-    let unreadable = |why: String| {
-        call.note("assertion", why);
-        Refused::from(AssertionRefusal::Unreadable)
-    };
-    let bytes =
-        from_either(text).ok_or_else(|| unreadable("the assertion is not base64".to_owned()))?;
-    let presented = Presented::read(&bytes).map_err(|error| unreadable(error.to_string()))?;
+/// An assertion that cannot be read, and why.
+pub(super) fn unreadable(call: &Call, why: impl Into<String>) -> Refused {
+    call.note("assertion", why.into());
+    AssertionRefusal::Unreadable.into()
+}
+
+fn read(call: &Call, bytes: &[u8], version: SamlVersion) -> Result<Presented, Refused> {
+    let presented = Presented::read(bytes).map_err(|error| unreadable(call, error.to_string()))?;
     if presented.unproven().version == version {
         Ok(presented)
     } else {
-        Err(unreadable("the assertion is of another version than the grant type".to_owned()))
+        Err(unreadable(call, "the assertion is of another version than the grant type"))
     }
 }
 
