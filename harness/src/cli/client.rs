@@ -9,7 +9,8 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use linarite_server::entropy::Entropy;
 use linarite_windows::{
-    Flow, Join, Machine, MachineSpec, MachineState, Os, Outcome, Register, TokenRequest, Wire,
+    Flow, Join, Layout, Machine, MachineSpec, MachineState, Os, Outcome, Register, TokenRequest,
+    Wire,
 };
 
 use super::{Exit, environment, output, stage};
@@ -26,6 +27,12 @@ pub(crate) struct Client {
     /// The Windows user who acts
     #[arg(long, value_name = "NAME", global = true)]
     windows_user: Option<String>,
+    /// The Active Directory domain it belongs to, when it is new
+    #[arg(long, value_name = "NAME", global = true)]
+    domain: Option<String>,
+    /// The layout of its dsregcmd /status, when it is new: modern or 2017
+    #[arg(long, value_name = "LAYOUT", global = true, default_value_t = Layout::Modern)]
+    layout: Layout,
     /// The proxy of the emulated world; `LINARITE_PROXY` when not given
     #[arg(long, value_name = "URL", global = true)]
     proxy: Option<String>,
@@ -88,7 +95,7 @@ enum Act {
         #[arg(long)]
         password: Option<String>,
     },
-    /// The dsregcmd tool: /status, /join, /leave, /debug
+    /// The dsregcmd tool: /status, /join, /leave, /forcerecovery, /debug
     Dsregcmd {
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -218,6 +225,8 @@ fn load(file: &PathBuf, arguments: &Client, wire: &Wire) -> Result<Machine, Stri
                 name: arguments.machine.clone(),
                 os: arguments.os,
                 windows_users: arguments.windows_user.iter().cloned().collect(),
+                domain: arguments.domain.clone(),
+                layout: arguments.layout,
                 ..MachineSpec::default()
             }))
         }

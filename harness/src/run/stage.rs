@@ -13,7 +13,7 @@ use linarite_server::journal::Redactor;
 use linarite_server::keys::tls::TlsHosts;
 use linarite_server::services::Services;
 use linarite_server::world::World;
-use linarite_windows::{Machine, MachineSpec, Os, Wire};
+use linarite_windows::{Layout, Machine, MachineSpec, Os, Wire};
 use serde_json::{Map, Value, json};
 
 use super::group::Group;
@@ -449,6 +449,10 @@ fn machines(
                 None => false,
             },
             domain: text(&machine.domain)?,
+            layout: match machine.layout {
+                Some(model::StatusLayout::Of2017) => Layout::Of2017,
+                Some(model::StatusLayout::Modern) | None => Layout::Modern,
+            },
         };
         machines.insert(key.to_owned(), Machine::new(spec));
     }

@@ -57,6 +57,8 @@ pub const TOKEN_OTHER: u32 = 0xcaa1_002d;
 pub const INVALID_DATA: u32 = 0x8007_000d;
 /// A failure without a number of its own.
 pub const UNKNOWN: u32 = 0x8000_4005;
+/// The system found no such object; under a service connection point that cannot be read.
+pub const FILE_NOT_FOUND: u32 = 0x8007_0002;
 /// The caller is not elevated.
 pub const ACCESS_DENIED: u32 = 0x8007_0005;
 /// This client does not emulate what was asked for.

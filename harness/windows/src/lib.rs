@@ -7,7 +7,7 @@
 //! never panics, whatever the services answer. [`Machine::snapshot`] and [`Machine::restore`] carry a machine over.
 //!
 //! Left out, and saying so when asked: down-level registration (`autoworkplace`), sign-in pages of federation servers,
-//! Windows Hello, mobile device management, the 2017 layout of `dsregcmd`.
+//! Windows Hello, mobile device management.
 
 mod answers;
 mod der;
@@ -21,6 +21,7 @@ mod surroundings;
 mod wire;
 mod xml;
 
+pub use dsregcmd::{Layout, UnknownLayout};
 pub use machine::{
     ComputerObject, DomainPolicy, Event, Flow, Join, Machine, MachineSpec, MachineState, Os,
     Register, TokenRequest, UnknownOs, client_id,

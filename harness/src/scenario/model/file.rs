@@ -140,6 +140,8 @@ record! {
         os_version: Option<Tpl<String>>,
         /// The Active Directory domain it belongs to.
         domain: Option<Tpl<String>>,
+        /// The layout of its dsregcmd /status. Default modern.
+        layout: Option<StatusLayout>,
         /// The local Windows users.
         windows_users: Option<Vec<Tpl<String>>>,
         /// Whether the built-in Administrator is the one who works on it.
@@ -150,6 +152,16 @@ record! {
         owner: Option<Tpl<String>>,
         /// The state it starts in. Not emulated yet.
         state: Option<Node>,
+    }
+}
+
+words! {
+    /// The layout of dsregcmd /status.
+    pub enum StatusLayout {
+        /// As Windows prints since 1803.
+        Modern = "modern",
+        /// As Windows printed in 2017.
+        Of2017 = "2017",
     }
 }
 

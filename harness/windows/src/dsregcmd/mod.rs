@@ -1,15 +1,18 @@
-//! `dsregcmd.exe`: `/status`, `/join` and `/leave`, with `/debug` (device-registration.md 15).
+//! `dsregcmd.exe`: `/status`, `/join`, `/leave` and `/forcerecovery`, with `/debug` (device-registration.md 15).
 //!
 //! Options are read without case, with `/` or `-`. `/join` is what the scheduled task runs: it joins machines of a domain
-//! and has nothing to do on any other (exit 1, as public traces show). `/leave` wants elevation.
-//! Without `/debug` both print nothing when they succeed, as on Windows.
+//! and has nothing to do on any other (exit 1, as public traces show). `/leave` and `/forcerecovery` want elevation; the
+//! latter marks the join for recovery, and the next sign-in joins again (N6 of the newer FAQ).
+//! Without `/debug` they print nothing when they succeed, as on Windows.
 
 mod automatic;
+mod earlier;
 mod layout;
 mod status;
 
+pub use self::layout::{Layout, UnknownLayout};
 use self::layout::{field_line, print};
-use self::status::{device_state, sections};
+use self::status::sections;
 use crate::hresult;
 use crate::machine::Machine;
 use crate::outcome::{Failure, Outcome};
@@ -20,25 +23,24 @@ enum Command {
     Status,
     Join,
     Leave,
+    ForceRecovery,
 }
 
 const USAGE: &str = "\
-usage: dsregcmd [/debug] /status | /join | /leave
-   /status : show the state of this device and of the current user
-     /join : do what the scheduled task for automatic join does
-    /leave : leave the directory (needs elevation)
-    /debug : trace what is done
+usage: dsregcmd [/debug] /status | /join | /leave | /forcerecovery
+          /status : show the state of this device and of the current user
+            /join : do what the scheduled task for automatic join does
+           /leave : leave the directory (needs elevation)
+   /forcerecovery : join again at the next sign-in (needs elevation)
+           /debug : trace what is done
 ";
 
+/// What the modern `/status` prints last.
+const REFERENCE: &str = "For more information, please visit https://www.microsoft.com/aadjerrors";
+
 /// Options that Windows knows and this client does not.
-const NOT_EMULATED: [&str; 6] = [
-    "status_old",
-    "forcerecovery",
-    "refreshprt",
-    "cleanupaccounts",
-    "listaccounts",
-    "refreshp2pcerts",
-];
+const NOT_EMULATED: [&str; 5] =
+    ["status_old", "refreshprt", "cleanupaccounts", "listaccounts", "refreshp2pcerts"];
 
 /// The command and whether `/debug` was given; an error says which option is wrong.
 fn parse(arguments: &str) -> Result<(Option<Command>, bool), Failure> {
@@ -49,6 +51,7 @@ fn parse(arguments: &str) -> Result<(Option<Command>, bool), Failure> {
             "status" => Command::Status,
             "join" => Command::Join,
             "leave" => Command::Leave,
+            "forcerecovery" => Command::ForceRecovery,
             "debug" => {
                 debug = true;
                 continue;
@@ -61,7 +64,8 @@ fn parse(arguments: &str) -> Result<(Option<Command>, bool), Failure> {
             _ => return Err(wrong(format!("dsregcmd does not know `{word}`"))),
         };
         if command.is_some_and(|command| command != found) {
-            return Err(wrong("dsregcmd takes one of /status, /join and /leave"));
+            let one = "dsregcmd takes one of /status, /join, /leave and /forcerecovery";
+            return Err(wrong(one));
         }
         command = Some(found);
     }
@@ -99,10 +103,12 @@ impl Machine {
         let mut outcome = match command {
             Command::Status => {
                 let all = sections(self, wire.now_ms(), elevated, windows_user);
-                Outcome::done(print(&all))
+                let modern = self.spec.layout == Layout::Modern;
+                Outcome::done(print(&all, if modern { REFERENCE } else { "" }))
             }
             Command::Join => self.join_by_command(wire, debug, elevated).await,
             Command::Leave => self.leave_by_command(wire, debug, elevated).await,
+            Command::ForceRecovery => self.force_recovery(debug, elevated),
         };
         if debug {
             outcome.output = format!("dsregcmd::wmain logging initialized.\n{}", outcome.output);
@@ -114,13 +120,9 @@ impl Machine {
     }
 
     fn end_status(&self) -> String {
-        let state = device_state(self);
-        let lines = state
-            .fields
-            .iter()
-            .take(2)
-            .map(|(name, value)| format!("{}\n", field_line(name, value)));
-        format!("DSREGCMD_END_STATUS\n{}", lines.collect::<String>())
+        let joined = if self.memory.device.is_some() { "YES" } else { "NO" };
+        let lines = [field_line("AzureAdJoined", joined), field_line("EnterpriseJoined", "NO")];
+        format!("DSREGCMD_END_STATUS\n{}\n", lines.join("\n"))
     }
 
     async fn leave_by_command(&mut self, wire: &Wire, debug: bool, elevated: bool) -> Outcome {
@@ -133,6 +135,27 @@ impl Machine {
             outcome.output.clear();
         }
         outcome
+    }
+}
+
+impl Machine {
+    /// Marks the join for recovery. Nothing is sent.
+    fn force_recovery(&mut self, debug: bool, elevated: bool) -> Outcome {
+        if !elevated {
+            let message = "dsregcmd /forcerecovery must run elevated";
+            return Failure::new(hresult::ACCESS_DENIED, message).into();
+        }
+        if self.memory.device.is_none() {
+            let message = format!("{} is not joined: there is nothing to recover", self.spec.name);
+            let mut outcome = Outcome::from(Failure::new(hresult::UNKNOWN, message.clone()));
+            outcome.hresult = None;
+            outcome.output = format!("{message}\n");
+            return outcome;
+        }
+        self.memory.recovery = true;
+        let name = &self.spec.name;
+        let told = format!("{name} is marked for recovery: the next sign-in joins it again\n");
+        Outcome::done(if debug { told } else { String::new() })
     }
 }
 
@@ -155,11 +178,8 @@ mod tests {
     fn unknown_options_and_two_commands_are_told() {
         assert!(parse("status").unwrap_err().info.message.contains("does not know `status`"));
         assert!(parse("/join /leave").unwrap_err().info.message.contains("one of"));
-        let refused = parse("/forcerecovery").unwrap_err();
-        assert!(
-            refused.info.message.contains("not emulated: dsregcmd /forcerecovery"),
-            "{refused:?}"
-        );
+        let refused = parse("/refreshprt").unwrap_err();
+        assert!(refused.info.message.contains("not emulated: dsregcmd /refreshprt"), "{refused:?}");
     }
 
     proptest! {

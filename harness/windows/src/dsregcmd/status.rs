@@ -6,15 +6,17 @@
 //! deleted in the directory shows `SUCCESS` until the client next asks for something (FAQ A7).
 //!
 //! The pre-join diagnostics show on a machine of a domain, and also after a join that failed, where Windows shows them on
-//! machines of a domain only. Left out: the 2017 layout, the proxy sections, Windows Hello, on-premises tickets.
+//! machines of a domain only. Work accounts and proxies stand where public outputs of newer builds have them. Left out:
+//! Windows Hello, on-premises tickets, proxies other than none.
 
 use std::collections::BTreeMap;
 
-use super::layout::{Section, fields};
-use crate::hresult::AUTOJOIN_ADCONFIG_READ_FAILED;
+use super::earlier;
+use super::layout::{Layout, Section, fields};
+use crate::hresult::{AUTOJOIN_ADCONFIG_READ_FAILED, FILE_NOT_FOUND};
 use crate::machine::Machine;
 use crate::machine::state::{
-    DeviceAuth, FailedJoin, Profile, PrtDiagnostics, Registration, ServiceEntry,
+    DeviceAuth, FailedJoin, Profile, Prt, PrtDiagnostics, Registration, ServiceEntry,
 };
 use crate::surroundings::utc;
 use crate::wire::Wire;
@@ -26,7 +28,7 @@ impl Machine {
     }
 }
 
-/// All sections for one Windows user.
+/// All sections for one Windows user, in the layout of the machine.
 pub(super) fn sections(
     machine: &Machine,
     now_ms: i64,
@@ -37,63 +39,85 @@ pub(super) fn sections(
     let nobody = Profile::default();
     let profile = machine.memory.profiles.get(&key).unwrap_or(&nobody);
     let device = machine.memory.device.as_ref();
+    if machine.spec.layout == Layout::Of2017 {
+        return earlier::sections(machine, profile, now_ms, elevated);
+    }
     let mut all = vec![device_state(machine)];
     if let Some(device) = device {
         all.push(device_details(device));
         all.push(tenant_details(device));
     }
-    all.extend(user_state(profile, device.is_some()));
+    all.push(user_state(profile, device.is_some()));
     all.push(sso_state(profile, device.is_some(), now_ms));
+    all.extend(work_accounts(profile));
     if device.is_some() {
         let mut section = Section::new("Diagnostic Data");
         let signed = if elevated { "PASSED" } else { "MUST Run elevated to test." };
-        section.yes_no("AadRecoveryEnabled", false).field("KeySignTest", signed);
+        section.yes_no("AadRecoveryEnabled", machine.memory.recovery).field("KeySignTest", signed);
         all.push(section);
     } else if machine.spec.domain.is_some() || machine.memory.failed_join.is_some() {
         all.push(before_join(machine, now_ms, elevated));
     }
+    all.extend(proxies());
     all.push(hello(profile, device.is_some()));
     all
 }
 
-pub(super) fn device_state(machine: &Machine) -> Section {
+fn device_state(machine: &Machine) -> Section {
     let mut section = Section::new("Device State");
     section.yes_no("AzureAdJoined", machine.memory.device.is_some());
     section.yes_no("EnterpriseJoined", false);
     section.yes_no("DomainJoined", machine.spec.domain.is_some());
-    if let Some(domain) = &machine.spec.domain {
-        section.field("DomainName", domain);
+    let (name, domain) = (&machine.spec.name, machine.spec.domain.as_deref());
+    if let Some(domain) = domain {
+        section.field("DomainName", netbios(domain));
     }
-    section.field("Virtual Desktop", "NOT SET").field("Device Name", &machine.spec.name);
+    section.field("Virtual Desktop", "NOT SET");
+    let full = domain.map_or_else(|| name.clone(), |domain| format!("{name}.{domain}"));
+    section.field("Device Name", full);
     section
+}
+
+/// The short name of a domain: `CONTOSO` for `contoso.test`.
+pub(super) fn netbios(domain: &str) -> String {
+    domain.split('.').next().unwrap_or_default().to_uppercase()
 }
 
 fn device_details(device: &Registration) -> Section {
     let mut section = Section::new("Device Details");
-    let validity = format!("[ {} -- {} ]", utc(device.not_before_ms), utc(device.not_after_ms));
+    section.field("DeviceId", &device.device_id).field("Thumbprint", &device.thumbprint);
+    certificate(&mut section, device);
+    section.field(
+        "DeviceAuthStatus",
+        match device.device_auth {
+            DeviceAuth::Success => "SUCCESS",
+            DeviceAuth::Refused => "FAILED. Device is either disabled or deleted",
+        },
+    );
     section
-        .field("DeviceId", &device.device_id)
-        .field("Thumbprint", &device.thumbprint)
-        .field("DeviceCertificateValidity", validity)
-        .field("KeyContainerId", &device.key_container)
+}
+
+/// Where the certificate and its key are.
+fn certificate(section: &mut Section, registration: &Registration) {
+    let validity =
+        format!("[ {} -- {} ]", utc(registration.not_before_ms), utc(registration.not_after_ms));
+    section.field("DeviceCertificateValidity", validity);
+    key_store(section, registration);
+}
+
+/// Where the key is, in either layout.
+pub(super) fn key_store(section: &mut Section, registration: &Registration) {
+    section
+        .field("KeyContainerId", &registration.key_container)
         .field("KeyProvider", "Microsoft Software Key Storage Provider")
-        .yes_no("TpmProtected", false)
-        .field(
-            "DeviceAuthStatus",
-            match device.device_auth {
-                DeviceAuth::Success => "SUCCESS",
-                DeviceAuth::Refused => "FAILED. Device is either disabled or deleted",
-            },
-        );
-    section
+        .yes_no("TpmProtected", false);
 }
 
 fn tenant_details(device: &Registration) -> Section {
     let tenant = &device.tenant;
     let mut section = Section::new("Tenant Details");
-    let name = if tenant.display_name.is_empty() { &tenant.name } else { &tenant.display_name };
     section
-        .field("TenantName", name)
+        .field("TenantName", device.tenant_name())
         .field("TenantId", &tenant.id)
         .field("Idp", "login.windows.net")
         .field("AuthCodeUrl", &tenant.auth_code_url)
@@ -115,10 +139,19 @@ fn tenant_details(device: &Registration) -> Section {
     section
 }
 
-fn user_state(profile: &Profile, joined: bool) -> Vec<Section> {
+fn user_state(profile: &Profile, joined: bool) -> Section {
     let mut section = Section::new("User State");
     section.yes_no("NgcSet", false);
     section.yes_no("WorkplaceJoined", !profile.work_accounts.is_empty());
+    if !profile.work_accounts.is_empty() {
+        section.field("WorkAccountCount", profile.work_accounts.len().to_string());
+    }
+    default_account(&mut section, profile, joined);
+    section
+}
+
+/// The default account of the web account manager, in either layout.
+pub(super) fn default_account(section: &mut Section, profile: &Profile, joined: bool) {
     let cloud = joined && profile.signed_in && profile.cached.is_some();
     section.yes_no("WamDefaultSet", cloud);
     if cloud {
@@ -127,41 +160,56 @@ fn user_state(profile: &Profile, joined: bool) -> Vec<Section> {
             .field("WamDefaultId", "https://login.microsoft.com")
             .field("WamDefaultGUID", "{B16898C6-A148-4967-9171-64D755DA8520} (AzureAd)");
     }
-    let mut all = vec![section];
-    for (place, account) in profile.work_accounts.iter().enumerate() {
+}
+
+fn work_accounts(profile: &Profile) -> impl Iterator<Item = Section> {
+    profile.work_accounts.iter().enumerate().map(|(place, account)| {
         let registration = &account.registration;
         let mut section = Section::new(format!("Work Account {}", place + 1));
         section
             .field("WorkplaceDeviceId", &registration.device_id)
-            .field("WorkplaceThumbprint", &registration.thumbprint)
-            .field("WorkplaceIdp", "login.windows.net")
+            .field("WorkplaceThumbprint", &registration.thumbprint);
+        certificate(&mut section, registration);
+        section
             .field("WorkplaceTenantId", &registration.tenant.id)
             .field("WorkplaceTenantName", &registration.tenant.display_name)
             .field("WorkplaceMdmUrl", "")
-            .field("WorkplaceSettingsUrl", "");
-        all.push(section);
-    }
-    all
+            .field("WorkplaceSettingsUrl", "")
+            .yes_no("NgcSet", false);
+        section
+    })
+}
+
+/// The primary refresh token that the user's session can use.
+pub(super) fn usable(profile: &Profile, joined: bool, now_ms: i64) -> Option<&Prt> {
+    let prt = profile.prt.as_ref();
+    prt.filter(|prt| joined && profile.signed_in && !prt.refused && now_ms < prt.expires_ms)
 }
 
 fn sso_state(profile: &Profile, joined: bool, now_ms: i64) -> Section {
     let mut section = Section::new("SSO State");
-    let usable = profile
-        .prt
-        .as_ref()
-        .filter(|prt| joined && profile.signed_in && !prt.refused && now_ms < prt.expires_ms);
+    let usable = usable(profile, joined, now_ms);
     section.yes_no("AzureAdPrt", usable.is_some());
-    if let Some(prt) = usable {
-        section
+    match usable {
+        Some(prt) => section
             .field("AzureAdPrtUpdateTime", utc(prt.updated_ms))
             .field("AzureAdPrtExpiryTime", utc(prt.expires_ms))
-            .field("AzureAdPrtAuthority", &prt.authority);
-    }
+            .field("AzureAdPrtAuthority", &prt.authority),
+        None => {
+            let kept = profile.prt.as_ref().filter(|_| joined).map(|prt| prt.authority.as_str());
+            section.field("AzureAdPrtAuthority", kept.unwrap_or("NO"))
+        }
+    };
     if let Some(shown) = profile.diagnostics.as_ref().filter(|_| joined) {
         prt_diagnostics(&mut section, shown);
     }
-    section.yes_no("EnterprisePrt", false).field("EnterprisePrtAuthority", "");
-    section.yes_no("OnPremTgt", false).yes_no("CloudTgt", false);
+    section.yes_no("EnterprisePrt", false);
+    if joined {
+        section.field("EnterprisePrtAuthority", "");
+        section.yes_no("OnPremTgt", false).yes_no("CloudTgt", false);
+    } else {
+        section.field("EnterprisePrtAuthority", "NO");
+    }
     section
 }
 
@@ -193,12 +241,13 @@ fn tests_of_domain(section: &mut Section, failed: Option<&FailedJoin>, fallback:
     let skipped = || "SKIPPED".to_owned();
     let pass = || "PASS".to_owned();
     let no_tenant = number == AUTOJOIN_ADCONFIG_READ_FAILED;
+    let unread = format!("FAIL [{FILE_NOT_FOUND:#010x}]");
     section.field("AD Connectivity Test", pass());
     let token_error = failed.and_then(|failed| failed.token_error);
     let federated = failed.is_some_and(|failed| failed.registration_type == "fed");
     let [configuration, discovery, connectivity, token] = match phase {
         "" => [pass(), skipped(), skipped(), skipped()],
-        _ if no_tenant => [failed_here, skipped(), skipped(), skipped()],
+        _ if no_tenant => [unread, skipped(), skipped(), skipped()],
         "discover" => [pass(), failed_here, skipped(), skipped()],
         _ => {
             let token = match token_error {
@@ -229,21 +278,41 @@ fn before_join(machine: &Machine, now_ms: i64, elevated: bool) -> Section {
         tests_of_domain(&mut section, failed, fallback);
     }
     if let Some(failed) = failed {
-        section.field("Previous Registration", utc(failed.at_ms));
-        if !failed.registration_type.is_empty() {
-            section.field("Registration Type", &failed.registration_type);
-        }
+        section.blank().field("Previous Registration", utc(failed.at_ms));
+        let text = |name: &str, value: &str, section: &mut Section| {
+            if !value.is_empty() {
+                section.field(name, value);
+            }
+        };
+        text("Registration Type", &failed.registration_type, &mut section);
         section
             .field("Error Phase", &failed.phase)
-            .field("Client ErrorCode", format!("{:#010x}", failed.client_error))
-            .field("Server ErrorCode", &failed.server_error)
-            .field("Server ErrorSubCode", &failed.server_suberror)
-            .field("Server Operation", &failed.server_operation)
-            .field("Server Message", &failed.server_message)
-            .field("Https Status", failed.http_status.to_string())
-            .field("Request Id", &failed.request_id);
+            .field("Client ErrorCode", format!("{:#010x}", failed.client_error));
+        // What the service did not say is not shown.
+        text("Server ErrorCode", &failed.server_error, &mut section);
+        text("Server ErrorSubCode", &failed.server_suberror, &mut section);
+        text("Server Operation", &failed.server_operation, &mut section);
+        if failed.http_status > 0 {
+            text("Server Message", &failed.server_message, &mut section);
+            section
+                .field("Https Status", failed.http_status.to_string())
+                .field("Request Id", &failed.request_id);
+        }
     }
     section
+}
+
+/// What the tool prints of proxies: none. Where the traffic of an emulated machine really goes is not its business.
+fn proxies() -> [Section; 2] {
+    let mut of_user = Section::new("IE Proxy Config for Current User");
+    of_user
+        .yes_no("Auto Detect Settings", false)
+        .field("Auto-Configuration URL", "")
+        .field("Proxy Server List", "")
+        .field("Proxy Bypass List", "");
+    let mut of_system = Section::new("WinHttp Default Proxy Config");
+    of_system.field("Access Type", "DIRECT");
+    [of_user, of_system]
 }
 
 fn hello(profile: &Profile, joined: bool) -> Section {

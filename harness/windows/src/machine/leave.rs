@@ -42,6 +42,7 @@ impl Machine {
         let Some(device) = self.memory.device.take() else {
             return Outcome::done(format!("{} is not joined: nothing was done\n", self.spec.name));
         };
+        self.memory.recovery = false;
         let result = delete(&self.line(wire), &device).await;
         // The cloud users' sessions go with the join; local users and their work accounts stay.
         for profile in self.memory.profiles.values_mut() {

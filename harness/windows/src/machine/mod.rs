@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use self::hybrid::ComputerAccount;
 use self::state::{Memory, Profile, Registration};
+use crate::dsregcmd::Layout;
 use crate::outcome::Outcome;
 use crate::wire::{Line, Wire};
 
@@ -125,6 +126,8 @@ pub struct MachineSpec {
     pub builtin_administrator: bool,
     /// The Active Directory domain it belongs to, such as `contoso.test`: then it can join by itself, as a hybrid.
     pub domain: Option<String>,
+    /// The layout of its `dsregcmd /status`.
+    pub layout: Layout,
 }
 
 /// A machine's description and memory, to be written away and brought back.
@@ -312,6 +315,12 @@ impl Machine {
 }
 
 impl Registration {
+    /// The tenant's display name, else its domain.
+    pub(crate) fn tenant_name(&self) -> &str {
+        let tenant = &self.tenant;
+        if tenant.display_name.is_empty() { &tenant.name } else { &tenant.display_name }
+    }
+
     /// The certificate's DER; empty when the state was tampered with.
     pub(crate) fn certificate_der(&self) -> Vec<u8> {
         crate::jose::base64_lenient(&self.certificate).unwrap_or_default()

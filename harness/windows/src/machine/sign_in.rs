@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Machine;
-use super::enrol::domain_of;
+use super::enrol::{Enrolled, JoinType, domain_of, enrol};
 use super::prt::{diagnostics, logon_status};
 use super::realm::realm;
 use super::state::CachedLogon;
@@ -47,6 +47,9 @@ impl Machine {
         }
         let key = windows_user.map_or_else(|| self.session_of(upn), str::to_lowercase);
         let line = self.line(wire);
+        if self.memory.recovery {
+            self.recover(&line, upn, password).await;
+        }
         match self.cloud_logon(&line, &key, upn, password).await {
             Ok(()) => {
                 self.memory.current = Some(key.clone());
@@ -65,6 +68,19 @@ impl Machine {
                 }
             }
             Err(failure) => lock_screen(failure),
+        }
+    }
+
+    /// Joins again with the account that signs in, in place of a join that is marked for recovery. A failure shows in
+    /// what the sign-in then meets with the old join; the mark stays.
+    async fn recover(&mut self, line: &Line, upn: &str, password: &str) {
+        let enrolled = enrol(line, &self.spec.name, JoinType::Join, upn, password).await;
+        if let Ok(Enrolled { registration, .. }) = enrolled {
+            self.memory.device = Some(registration);
+            self.memory.recovery = false;
+            for profile in self.memory.profiles.values_mut() {
+                profile.prt = None;
+            }
         }
     }
 

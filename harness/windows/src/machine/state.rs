@@ -19,6 +19,9 @@ pub(crate) struct Memory {
     pub(crate) profiles: BTreeMap<String, Profile>,
     /// Whose session is on the screen.
     pub(crate) current: Option<String>,
+    /// The keys of the join are not to be used any more: the next sign-in joins again.
+    #[serde(default)]
+    pub(crate) recovery: bool,
     /// The last attempt to join, when it failed.
     pub(crate) failed_join: Option<FailedJoin>,
     /// Its computer account in its Active Directory domain.

@@ -56,7 +56,7 @@ async fn before_the_synchronisation_the_state_is_pending_and_after_it_hybrid() {
         &[
             ("AzureAdJoined", "NO"),
             ("DomainJoined", "YES"),
-            ("DomainName", "contoso.test"),
+            ("DomainName", "CONTOSO"),
             ("WorkplaceJoined", "NO"),
             ("AzureAdPrt", "NO"),
             ("AD Connectivity Test", "PASS"),
@@ -87,7 +87,7 @@ async fn before_the_synchronisation_the_state_is_pending_and_after_it_hybrid() {
         &[
             ("AzureAdJoined", "YES"),
             ("DomainJoined", "YES"),
-            ("DomainName", "contoso.test"),
+            ("DomainName", "CONTOSO"),
             ("WorkplaceJoined", "NO"),
             ("DeviceAuthStatus", "SUCCESS"),
             ("TenantName", "Contoso"),
@@ -285,7 +285,7 @@ async fn a_domain_without_a_service_connection_point_sends_nothing() {
     assert_eq!(outcome.hresult, Some(0x801c_001d));
     assert!(stage.steps().await.is_empty());
     let shown = &machine.dsreg(&stage.wire, None)["AD Configuration Test"];
-    assert_eq!(shown, "FAIL [0x801c001d/0x801c001d]");
+    assert_eq!(shown, "FAIL [0x80070002]");
     let tenant = Some("contoso.onmicrosoft.test".to_owned());
     machine.set_domain_policy(DomainPolicy { tenant, ..DomainPolicy::default() });
     assert_eq!(machine.automatic_join(&stage.wire).await.exit, 0);

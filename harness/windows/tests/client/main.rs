@@ -10,6 +10,8 @@ mod federation;
 #[cfg(test)]
 mod hybrid;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod tunnel;
 #[cfg(test)]
 mod walk;
