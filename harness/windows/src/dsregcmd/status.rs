@@ -190,16 +190,15 @@ fn sso_state(profile: &Profile, joined: bool, now_ms: i64) -> Section {
     let mut section = Section::new("SSO State");
     let usable = usable(profile, joined, now_ms);
     section.yes_no("AzureAdPrt", usable.is_some());
-    match usable {
-        Some(prt) => section
+    if let Some(prt) = usable {
+        section
             .field("AzureAdPrtUpdateTime", utc(prt.updated_ms))
             .field("AzureAdPrtExpiryTime", utc(prt.expires_ms))
-            .field("AzureAdPrtAuthority", &prt.authority),
-        None => {
-            let kept = profile.prt.as_ref().filter(|_| joined).map(|prt| prt.authority.as_str());
-            section.field("AzureAdPrtAuthority", kept.unwrap_or("NO"))
-        }
-    };
+            .field("AzureAdPrtAuthority", &prt.authority);
+    } else {
+        let kept = profile.prt.as_ref().filter(|_| joined).map(|prt| prt.authority.as_str());
+        section.field("AzureAdPrtAuthority", kept.unwrap_or("NO"));
+    }
     if let Some(shown) = profile.diagnostics.as_ref().filter(|_| joined) {
         prt_diagnostics(&mut section, shown);
     }
