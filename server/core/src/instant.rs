@@ -14,6 +14,10 @@ pub struct Instant(i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(i64);
 
+/// By how much a clock is ahead of another, in milliseconds; negative when it is behind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Offset(i64);
+
 impl Instant {
     /// The moment so many milliseconds after the epoch.
     pub const fn from_millis(millis: i64) -> Self {
@@ -76,6 +80,42 @@ impl Span {
     }
 }
 
+impl Offset {
+    /// No difference.
+    pub const ZERO: Self = Self(0);
+
+    /// So many milliseconds ahead; behind when the number is negative.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// So many minutes ahead; behind when the number is negative.
+    pub const fn from_minutes(minutes: i64) -> Self {
+        Self(minutes.saturating_mul(60_000))
+    }
+
+    /// Milliseconds ahead.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+}
+
+impl Add<Offset> for Instant {
+    type Output = Self;
+
+    fn add(self, offset: Offset) -> Self {
+        Self(self.0.saturating_add(offset.0))
+    }
+}
+
+impl Add for Offset {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
 impl Add<Span> for Instant {
     type Output = Self;
 
@@ -95,6 +135,12 @@ impl Sub<Span> for Instant {
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "@{}", self.0)
+    }
+}
+
+impl fmt::Debug for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:+}ms", self.0)
     }
 }
 

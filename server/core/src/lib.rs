@@ -1,8 +1,8 @@
 //! The rules of linarite: pure functions over plain values.
 //!
 //! What a directory holds ([`tenant`], [`user`], [`device`]), what a join, a leave, a disable or a deletion does to it
-//! ([`registration`], [`revocation`]), and who may sign in, use a grant or reach a resource, and why not ([`signin`],
-//! [`access`]). Every way to say no is a variant in [`refusal`]. Nothing here does I/O, reads a clock, draws a number
+//! ([`registration`], [`revocation`]), when others see it ([`replication`]), and who may sign in, use a grant or reach a
+//! resource, and why not ([`signin`], [`access`]). Every way to say no is a variant in [`refusal`]. Nothing here does I/O, reads a clock, draws a number
 //! or knows a wire format.
 
 pub mod access;
@@ -13,6 +13,7 @@ pub mod ids;
 pub mod instant;
 pub mod refusal;
 pub mod registration;
+pub mod replication;
 pub mod revocation;
 pub mod signin;
 pub mod tenant;

@@ -43,6 +43,8 @@ refusals! {
         GrantRevoked = "device-grant-revoked",
         /// The device's own certificate, at a time at which it is not valid: over, or not begun.
         CertificateExpired = "device-certificate-expired",
+        /// The record is new, and the copy of the directory that sign-in asks does not have it yet.
+        NotReplicated = "device-not-replicated",
     }
 }
 
@@ -214,6 +216,7 @@ impl From<DeviceRefusal> for AccessRefusal {
             | DeviceRefusal::CertificateMismatch
             | DeviceRefusal::CertificateExpired
             | DeviceRefusal::Pending
+            | DeviceRefusal::NotReplicated
             | DeviceRefusal::GrantRevoked => Self::DeviceUnknown,
         }
     }

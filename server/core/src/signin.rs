@@ -6,6 +6,7 @@
 
 use crate::assertion;
 use crate::device::{KnownDevice, ShownCertificate};
+use crate::ids::DeviceId;
 use crate::instant::Instant;
 use crate::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
 use crate::registration::is_own_certificate;
@@ -81,19 +82,22 @@ pub enum DeviceProof<'a> {
 }
 
 /// Whether a user, on this device, may be given tokens. The device is asked about first: a request signed by a device
-/// that does not count never gets as far as a password.
+/// that does not count never gets as far as a password. The keys of the
+/// devices in `unseen` are in the directory and do not get here yet ([`replication`](crate::replication)).
 pub fn session(
     tenant: &Tenant,
     user: Option<&User>,
     user_proof: UserProof<'_>,
     device: Option<&KnownDevice>,
     device_proof: DeviceProof<'_>,
+    unseen: &[DeviceId],
     now: Instant,
 ) -> Result<(), SessionRefusal> {
     match device_proof {
         DeviceProof::None => {}
         DeviceProof::Certificate(shown) => {
             let known = device.ok_or(DeviceRefusal::Unknown)?;
+            is_seen(known, unseen)?;
             known.standing().may_issue(now)?;
             is_own_certificate(known.key(), &shown.key)?;
             if !shown.is_valid(now) {
@@ -101,7 +105,9 @@ pub fn session(
             }
         }
         DeviceProof::Grant { epoch } => {
-            device.ok_or(DeviceRefusal::Unknown)?.standing().honours(epoch, now)?;
+            let known = device.ok_or(DeviceRefusal::Unknown)?;
+            is_seen(known, unseen)?;
+            known.standing().honours(epoch, now)?;
         }
     }
     match user_proof {
@@ -109,6 +115,7 @@ pub fn session(
         UserProof::Grant { epoch, bound } => {
             if let Some(bound) = bound {
                 let of_grant = bound.device.ok_or(DeviceRefusal::Unknown)?;
+                is_seen(of_grant, unseen)?;
                 of_grant.standing().honours(bound.epoch, now)?;
                 if device.is_some_and(|shown| shown.device_id() != of_grant.device_id()) {
                     return Err(GrantRefusal::OtherDevice.into());
@@ -125,6 +132,10 @@ pub fn session(
         UserProof::Assertion { domains } => assertion::signs_in(tenant, domains, user)?,
     }
     Ok(())
+}
+
+fn is_seen(known: &KnownDevice, unseen: &[DeviceId]) -> Result<(), DeviceRefusal> {
+    if unseen.contains(&known.device_id()) { Err(DeviceRefusal::NotReplicated) } else { Ok(()) }
 }
 
 fn usable(user: Option<&User>) -> Result<&User, SignInRefusal> {
@@ -215,7 +226,7 @@ mod tests {
 
     fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), SessionRefusal> {
         let proof = UserProof::Grant { epoch, bound: None };
-        session(&tenant(), user, proof, None, DeviceProof::None, Instant::from_seconds(0))
+        session(&tenant(), user, proof, None, DeviceProof::None, &[], Instant::from_seconds(0))
     }
 
     #[test]
@@ -230,8 +241,15 @@ mod tests {
     fn an_unknown_device_is_refused_before_the_password_is_looked_at() {
         let proof = UserProof::Password { upn: "alice@contoso.test", password: "wrong" };
         let device = DeviceProof::Grant { epoch: 0 };
-        let refused =
-            session(&tenant(), Some(&user(true)), proof, None, device, Instant::from_seconds(0));
+        let refused = session(
+            &tenant(),
+            Some(&user(true)),
+            proof,
+            None,
+            device,
+            &[],
+            Instant::from_seconds(0),
+        );
         assert_eq!(refused, Err(DeviceRefusal::Unknown.into()));
     }
 
@@ -255,7 +273,7 @@ mod tests {
         let shown = ShownCertificate { key, not_before: begin, not_after: end };
         let check = |shown: &ShownCertificate, now| {
             let proof = DeviceProof::Certificate(shown);
-            session(&tenant(), Some(&user(true)), UserProof::Key, Some(&device), proof, now)
+            session(&tenant(), Some(&user(true)), UserProof::Key, Some(&device), proof, &[], now)
         };
         let tick = Span::from_millis(1);
         let outside = Err(DeviceRefusal::CertificateExpired.into());
