@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use linarite_core::instant::Span;
+use linarite_core::instant::{Offset, Span};
 
-use super::file::{FederationFile, parse_duration};
+use super::file::{FederationFile, parse_duration, parse_offset};
 
 /// An endpoint of a federation server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +92,13 @@ pub fn endpoints_of(word: &str) -> Vec<FederationEndpoint> {
     }
 }
 
+/// What is said of a word that stands for no endpoint.
+pub fn no_endpoint(word: &str) -> String {
+    format!(
+        "no endpoint is called `{word}`; known are mex, passive, metadata, usernamemixed, windowstransport, certificatemixed, 13, 2005 and pairs such as 13/usernamemixed"
+    )
+}
+
 /// How the federation server of one domain behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FederationSettings {
@@ -102,7 +109,7 @@ pub struct FederationSettings {
     /// Lifetime of an assertion. Default one hour.
     pub token_lifetime: Span,
     /// What the server's clock shows beyond world time; below zero when it is slow. Default zero.
-    pub clock_offset: Span,
+    pub clock_offset: Offset,
 }
 
 impl Default for FederationSettings {
@@ -111,7 +118,7 @@ impl Default for FederationSettings {
             disabled: BTreeSet::new(),
             issuer: None,
             token_lifetime: Span::from_minutes(60),
-            clock_offset: Span::ZERO,
+            clock_offset: Offset::ZERO,
         }
     }
 }
@@ -123,10 +130,7 @@ pub(super) fn settings(file: &FederationFile) -> (FederationSettings, BTreeMap<S
     for (index, word) in file.disable_endpoints.iter().enumerate() {
         let found = endpoints_of(word);
         if found.is_empty() {
-            let message = format!(
-                "no endpoint is called `{word}`; known are mex, passive, metadata, usernamemixed, windowstransport, certificatemixed, 13, 2005 and pairs such as 13/usernamemixed"
-            );
-            problems.insert(format!("disable_endpoints/{index}"), message);
+            problems.insert(format!("disable_endpoints/{index}"), no_endpoint(word));
         }
         settings.disabled.extend(found);
     }
@@ -137,24 +141,23 @@ pub(super) fn settings(file: &FederationFile) -> (FederationSettings, BTreeMap<S
         }
         settings.issuer = Some(issuer.clone());
     }
-    let mut read = |key: &str, text: Option<&String>, signed: bool, to: &mut Span| {
-        let Some(text) = text else { return };
-        let (minus, rest) = match text.strip_prefix('-') {
-            Some(rest) if signed => (true, rest),
-            Some(_) | None => (false, text.as_str()),
-        };
-        if let Some(millis) = parse_duration(rest) {
-            *to = Span::from_millis(if minus { -millis } else { millis });
-        } else {
-            let slow = if signed { ", with `-` before it for a slow clock" } else { "" };
-            problems.insert(
-                key.to_owned(),
-                format!("`{text}` is not a length of time; write it like `60m` or `1h 30m`{slow}"),
-            );
-        }
+    let mut unread = |key: &str, text: &str, slow: &str| {
+        let message =
+            format!("`{text}` is not a length of time; write it like `60m` or `1h 30m`{slow}");
+        problems.insert(key.to_owned(), message);
     };
-    read("token_lifetime", file.token_lifetime.as_ref(), false, &mut settings.token_lifetime);
-    read("clock_offset", file.clock_offset.as_ref(), true, &mut settings.clock_offset);
+    if let Some(text) = &file.token_lifetime {
+        match parse_duration(text) {
+            Some(millis) => settings.token_lifetime = Span::from_millis(millis),
+            None => unread("token_lifetime", text, ""),
+        }
+    }
+    if let Some(text) = &file.clock_offset {
+        match parse_offset(text) {
+            Some(offset) => settings.clock_offset = offset,
+            None => unread("clock_offset", text, ", with `-` before it for a slow clock"),
+        }
+    }
     (settings, problems)
 }
 
@@ -186,7 +189,8 @@ mod tests {
         assert_eq!(problems, BTreeMap::new());
         assert_eq!(settings.disabled.len(), 4);
         assert_eq!(settings.token_lifetime, Span::from_minutes(10));
-        assert_eq!(settings.clock_offset, Span::from_minutes(-90));
+        assert_eq!(settings.clock_offset, Offset::from_minutes(-90));
+        assert_eq!(settings.clock_offset.millis(), -5_400_000);
     }
 
     #[test]

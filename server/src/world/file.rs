@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use linarite_core::instant::Offset;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -300,6 +301,16 @@ pub fn parse_duration(text: &str) -> Option<i64> {
         rest = after.trim_start();
     }
     Some(total)
+}
+
+/// Reads a length of time with a sign before it, or without one: `-2h` is behind, `30m` and `+30m` are ahead.
+pub fn parse_offset(text: &str) -> Option<Offset> {
+    let text = text.trim();
+    let millis = match text.strip_prefix('-') {
+        Some(rest) => parse_duration(rest).map(|millis| -millis),
+        None => parse_duration(text.strip_prefix('+').unwrap_or(text)),
+    };
+    millis.map(Offset::from_millis)
 }
 
 #[cfg(test)]
