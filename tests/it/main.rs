@@ -14,6 +14,7 @@
 mod bad_grant;
 mod bad_join;
 mod faces;
+mod faults;
 mod federation;
 mod model_directory;
 mod model_wire;

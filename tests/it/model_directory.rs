@@ -218,7 +218,7 @@ impl Run {
     /// A sign-in or the use of a grant; what it gives is kept.
     async fn enter(&mut self, user: UserEvidence, device: DeviceEvidence, held: Held) -> Told {
         let sign_in = SignIn { user, device, once: Vec::new(), now: self.now() };
-        let said = self.directory.sign_in(&self.tenant, sign_in).await.unwrap();
+        let said = self.directory.sign_in(&self.tenant, Vec::new(), sign_in).await.unwrap();
         if let Ok(session) = &said {
             let (user, epoch) = (session.user.id, session.user.epoch);
             let user = UserEvidence::Grant { user, epoch, bound: None };

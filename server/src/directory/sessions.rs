@@ -126,6 +126,7 @@ fn mark_used(c: &Connection, mark: OnceMark, now: Instant) -> Result<bool, Direc
 fn decide(
     c: &Connection,
     tenant: &Tenant,
+    unseen: &[DeviceId],
     sign_in: &SignIn,
 ) -> Result<Result<Session, SessionRefusal>, DirectoryError> {
     let device = match &sign_in.device {
@@ -167,8 +168,15 @@ fn decide(
         DeviceEvidence::Certificate(shown) => DeviceProof::Certificate(shown),
         DeviceEvidence::Grant { epoch, .. } => DeviceProof::Grant { epoch: *epoch },
     };
-    let allowed =
-        session(tenant, user.as_ref(), user_proof, device.as_ref(), device_proof, sign_in.now);
+    let allowed = session(
+        tenant,
+        user.as_ref(),
+        user_proof,
+        device.as_ref(),
+        device_proof,
+        unseen,
+        sign_in.now,
+    );
     Ok(match (allowed, user) {
         (Ok(()), Some(user)) => Ok(Session { user, device }),
         (Ok(()), None) => Err(linarite_core::refusal::SignInRefusal::UserUnknown.into()),
@@ -189,14 +197,16 @@ fn activity_is_due(session: &Session, tenant: &Tenant, now: Instant) -> Option<D
 }
 
 impl Directory {
-    /// Signs a user in, or honours a grant, or says why not.
+    /// Signs a user in, or honours a grant, or says why not. The keys of the devices in
+    /// `unseen` do not get to sign-in yet.
     pub async fn sign_in(
         &self,
         tenant: &std::sync::Arc<Tenant>,
+        unseen: Vec<DeviceId>,
         sign_in: SignIn,
     ) -> Result<Result<Session, SessionRefusal>, DirectoryError> {
         if sign_in.once.is_empty() {
-            let decided = self.store.point(|c| decide(c, tenant, &sign_in))?;
+            let decided = self.store.point(|c| decide(c, tenant, &unseen, &sign_in))?;
             let due = decided.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
             if due.is_none() {
                 return Ok(decided);
@@ -212,7 +222,7 @@ impl Directory {
                 if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
                     return Ok(Err(mark.used.into()));
                 }
-                let decided = decide(c, &tenant, &sign_in)?;
+                let decided = decide(c, &tenant, &unseen, &sign_in)?;
                 if let Ok(session) = &decided
                     && let Some(device) = activity_is_due(session, &tenant, sign_in.now)
                 {

@@ -1,12 +1,14 @@
 //! From a fault as it is written to one that can run: one effect, lengths of time read, and what is wrong with it and where.
 
 use http::{HeaderName, HeaderValue, StatusCode};
-use linarite_core::instant::Span;
+use linarite_core::instant::{Offset, Span};
+use linarite_core::replication::Lag;
 
 use super::catalogue::{EffectKind, Layer};
 use super::matching::OPERATIONS;
-use super::model::{Delay, Fault, Match, Reset};
-use crate::world::file::parse_duration;
+use super::model::{Delay, Fault, FederationFault, Match, Reset};
+use crate::world::federation_settings::{endpoints_of, no_endpoint};
+use crate::world::file::{parse_duration, parse_offset};
 
 /// What is wrong with a fault, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +86,14 @@ impl Checker {
         Span::from_millis(0)
     }
 
+    fn lasting(&mut self, pointer: &str, text: &str) {
+        if span(text) == Some(Span::ZERO) {
+            self.wrong(pointer, "no time at all does nothing; leave the fault out");
+        } else {
+            self.span(pointer, text);
+        }
+    }
+
     fn real(&mut self, pointer: &str, text: &str) -> Span {
         let read = self.span(pointer, text);
         if read > LONGEST {
@@ -118,12 +128,8 @@ pub(super) fn span(text: &str) -> Option<Span> {
 }
 
 /// Reads a length of time with an optional sign, in milliseconds.
-pub(super) fn signed_millis(text: &str) -> Option<i64> {
-    let text = text.trim();
-    match text.strip_prefix('-') {
-        Some(rest) => parse_duration(rest).map(|millis| -millis),
-        None => parse_duration(text.strip_prefix('+').unwrap_or(text)),
-    }
+fn signed_millis(text: &str) -> Option<i64> {
+    parse_offset(text).map(Offset::millis)
 }
 
 /// Reads a speed like `500B/s`, `2KB/s` or `1MB/s`, in bytes a second; at least one.
@@ -142,6 +148,16 @@ pub(super) fn speed(text: &str) -> Option<u64> {
 pub(super) fn window(fault: &Fault) -> Option<(Span, Span)> {
     let [from, to] = fault.window.as_ref()?;
     Some((Span::from_millis(signed_millis(from)?), Span::from_millis(signed_millis(to)?)))
+}
+
+/// The lag of a fault that holds new records back.
+pub(super) fn lag(fault: &Fault) -> Option<Lag> {
+    let text = match (&fault.invisible, &fault.directory) {
+        (Some(invisible), _) => Some(&invisible.lasting),
+        (None, Some(directory)) => directory.replication_lag.as_ref(),
+        (None, None) => None,
+    };
+    span(text?).map(Lag::new)
 }
 
 /// The one effect of a fault, or what is wrong with it.
@@ -310,17 +326,36 @@ fn effect(checker: &mut Checker, fault: &Fault) {
         checker.wrong("/unreachable", "a proxy says 502 or 504");
     }
     if let Some(federation) = &fault.federation {
+        for (at, word) in federation.disable_endpoints.iter().enumerate() {
+            if endpoints_of(word).is_empty() {
+                checker.wrong(&format!("/federation/disable_endpoints/{at}"), no_endpoint(word));
+            }
+        }
+        if *federation
+            == (FederationFault { domain: federation.domain.clone(), ..FederationFault::default() })
+        {
+            checker.wrong(
+                "/federation",
+                "nothing is wrong: give disable_endpoints, mex, assertion or clock_offset",
+            );
+        }
         let assertion = &federation.assertion;
         checker.offset("/federation/assertion/not_before", assertion.not_before.as_deref());
         checker
             .offset("/federation/assertion/not_on_or_after", assertion.not_on_or_after.as_deref());
         checker.offset("/federation/clock_offset", federation.clock_offset.as_deref());
     }
-    if let Some(text) = fault.directory.as_ref().and_then(|d| d.replication_lag.as_deref()) {
-        checker.span("/directory/replication_lag", text);
+    if let Some(directory) = &fault.directory {
+        match &directory.replication_lag {
+            Some(text) => checker.lasting("/directory/replication_lag", text),
+            None if !directory.read_only => {
+                checker.wrong("/directory", "nothing is wrong: give read_only or replication_lag");
+            }
+            None => {}
+        }
     }
     if let Some(invisible) = &fault.invisible {
-        checker.span("/invisible/for", &invisible.lasting);
+        checker.lasting("/invisible/for", &invisible.lasting);
     }
 }
 

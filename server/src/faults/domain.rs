@@ -1,11 +1,16 @@
 //! Effects that services and the directory carry out themselves: they ask here what is wrong, and note the fault's id on
 //! their call (`call.note("fault", id)`), by which the dispatcher counts and journals the strike.
 
-use linarite_core::instant::Instant;
+use std::collections::BTreeSet;
 
-use super::check::{signed_millis, span};
-use super::model::{FederationEndpoint, MexDefect, SignatureDefect};
+use linarite_core::ids::DeviceId;
+use linarite_core::instant::{Instant, Offset};
+use linarite_core::replication::{Lag, Made};
+
+use super::model::{MexDefect, SignatureDefect};
 use super::{Faults, Running};
+use crate::world::federation_settings::{FederationEndpoint, endpoints_of};
+use crate::world::file::parse_offset;
 
 /// What is wrong with the federation server of a domain; nothing by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,13 +18,13 @@ pub struct FederationDefects {
     /// The fault that makes it so. To be noted on the call (`call.note("fault", id)`) where a defect shows.
     pub fault: Option<String>,
     /// Endpoints that are switched off.
-    pub disabled: Vec<FederationEndpoint>,
+    pub disabled: BTreeSet<FederationEndpoint>,
     /// What is wrong with the metadata exchange document.
     pub mex: Option<MexDefect>,
-    /// From when assertions count: milliseconds from now, negative before it.
-    pub not_before: Option<i64>,
-    /// Until when assertions count: milliseconds from now, negative before it.
-    pub not_on_or_after: Option<i64>,
+    /// From when assertions count, from the server's now.
+    pub not_before: Option<Offset>,
+    /// Until when assertions count, from the server's now.
+    pub not_on_or_after: Option<Offset>,
     /// What is wrong with the signature of assertions.
     pub signature: Option<SignatureDefect>,
     /// Another audience.
@@ -28,8 +33,8 @@ pub struct FederationDefects {
     pub issuer: Option<String>,
     /// Another immutable id.
     pub immutable_id: Option<String>,
-    /// By how many milliseconds the server's clock is ahead; negative: behind.
-    pub clock_offset: i64,
+    /// By how much the server's clock is ahead, beside what the world's settings say.
+    pub clock_offset: Offset,
 }
 
 impl FederationDefects {
@@ -41,14 +46,14 @@ impl FederationDefects {
             || self.audience.is_some()
             || self.issuer.is_some()
             || self.immutable_id.is_some()
-            || self.clock_offset != 0
+            || self.clock_offset != Offset::ZERO
     }
 }
 
 impl Faults {
     /// What is wrong with the federation server of this domain. The first fault that concerns it counts.
     pub fn federation(&self, domain: &str, now: Instant) -> FederationDefects {
-        let offset = |text: &Option<String>| text.as_deref().and_then(signed_millis);
+        let offset = |text: &Option<String>| text.as_deref().and_then(parse_offset);
         self.in_force(now, |running| {
             let federation = running.fault.federation.as_ref()?;
             if federation.domain.as_ref().is_some_and(|only| !only.eq_ignore_ascii_case(domain)) {
@@ -56,7 +61,11 @@ impl Faults {
             }
             Some(FederationDefects {
                 fault: Some(running.id.clone()),
-                disabled: federation.disable_endpoints.clone(),
+                disabled: federation
+                    .disable_endpoints
+                    .iter()
+                    .flat_map(|word| endpoints_of(word))
+                    .collect(),
                 mex: federation.mex,
                 not_before: offset(&federation.assertion.not_before),
                 not_on_or_after: offset(&federation.assertion.not_on_or_after),
@@ -64,33 +73,43 @@ impl Faults {
                 audience: federation.assertion.audience.clone(),
                 issuer: federation.assertion.issuer.clone(),
                 immutable_id: federation.assertion.immutable_id.clone(),
-                clock_offset: offset(&federation.clock_offset).unwrap_or(0),
+                clock_offset: offset(&federation.clock_offset).unwrap_or_default(),
             })
         })
         .unwrap_or_default()
     }
 
-    /// The fault that hides a record from other calls, if one does: the record was made while the fault ran, less than
-    /// its lag ago.
-    pub fn invisible(&self, made: Instant, now: Instant) -> Option<String> {
+    /// Takes note of a record or a key that is made now, for the faults that hold it back from other calls.
+    pub fn made(&self, device: DeviceId, what: Made, now: Instant) {
         if !self.any() {
-            return None;
+            return;
         }
         let begun = self.begun;
-        self.state()
-            .running
-            .iter()
-            .find(|running| {
-                let lag = match (&running.fault.invisible, &running.fault.directory) {
-                    (Some(invisible), _) => span(&invisible.lasting),
-                    (None, Some(directory)) => directory.replication_lag.as_deref().and_then(span),
-                    (None, None) => None,
-                };
-                lag.is_some_and(|lag| now < made + lag)
-                    && running.started <= made
-                    && running.in_window(begun, made)
-            })
-            .map(|running| running.id.clone())
+        for running in self.state().running.iter_mut().filter(|r| r.in_window(begun, now)) {
+            if let Some(lag) = &mut running.lag {
+                lag.made(device, what, now);
+            }
+        }
+    }
+
+    /// The devices whose records other calls do not see now, each with the fault that holds it back.
+    pub fn unseen_records(&self, now: Instant) -> Vec<(String, DeviceId)> {
+        self.unseen(|lag| lag.hidden_records(now).collect())
+    }
+
+    /// The devices whose keys sign-in does not find now, each with the fault that holds it back.
+    pub fn unseen_keys(&self, now: Instant) -> Vec<(String, DeviceId)> {
+        self.unseen(|lag| lag.hidden_keys(now).collect())
+    }
+
+    fn unseen(&self, hidden: impl Fn(&Lag) -> Vec<DeviceId>) -> Vec<(String, DeviceId)> {
+        if !self.any() {
+            return Vec::new();
+        }
+        let state = self.state();
+        let lags = state.running.iter().filter_map(|r| Some((&r.id, r.lag.as_ref()?)));
+        lags.flat_map(|(id, lag)| hidden(lag).into_iter().map(|device| (id.clone(), device)))
+            .collect()
     }
 
     /// The fault that makes the directory read-only, if one does.

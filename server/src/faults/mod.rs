@@ -10,8 +10,7 @@
 //! are decided per request, and `tls` is not heard. Windows are counted in world time from the start of this run of the
 //! world. Effects of time on the wire (`delay`, `slow`, `hang`) are real time.
 //!
-//! Left out: self-signed certificates and weak keys, faults by phase of a world, skewed clocks of clients. `federation`,
-//! `invisible` and `replication_lag` are answered here and asked for by no service yet; they are refused when started.
+//! Left out: self-signed certificates and weak keys, faults by phase of a world, skewed clocks of clients.
 
 mod catalogue;
 mod check;
@@ -29,6 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use linarite_core::instant::{Instant, Span};
+use linarite_core::replication::Lag;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -74,6 +74,8 @@ struct Running {
     started: Instant,
     matches: u64,
     strikes: u64,
+    /// What it holds back, when that is its effect.
+    lag: Option<Lag>,
 }
 
 /// Running faults with their counts, for a snapshot.
@@ -198,6 +200,7 @@ impl Faults {
         let running = Running {
             id: id.to_owned(),
             window: check::window(&fault),
+            lag: check::lag(&fault),
             fault,
             kind,
             started: now,

@@ -384,9 +384,10 @@ pub struct FederationFault {
     /// The federated domain; all of them when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// Endpoints that are switched off: `usernamemixed`, `windowstransport`, `certificatemixed`, `mex`, `passive`.
+    /// Endpoints that are switched off, in the words of a world's federation settings: `mex`, `passive`, `metadata`,
+    /// `usernamemixed`, `windowstransport`, `certificatemixed`, `13`, `2005`, or pairs such as `13/usernamemixed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub disable_endpoints: Vec<FederationEndpoint>,
+    pub disable_endpoints: Vec<String>,
     /// What is wrong with the metadata exchange document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mex: Option<MexDefect>,
@@ -396,22 +397,6 @@ pub struct FederationFault {
     /// By how much the server's clock is ahead (`30m`) or behind (`-30m`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_offset: Option<String>,
-}
-
-/// Endpoints of a federation server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum FederationEndpoint {
-    /// WS-Trust with name and password.
-    UsernameMixed,
-    /// WS-Trust with integrated sign-in.
-    WindowsTransport,
-    /// WS-Trust with a certificate.
-    CertificateMixed,
-    /// Metadata exchange.
-    Mex,
-    /// Sign-in pages.
-    Passive,
 }
 
 /// What is wrong with a metadata exchange document.

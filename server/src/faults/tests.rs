@@ -1,15 +1,22 @@
 //! The rules of the engine: windows, counts, draws, order, and what is refused.
 
-use linarite_core::instant::{Instant, Span};
+use linarite_core::ids::{DeviceId, Guid};
+use linarite_core::instant::{Instant, Offset, Span};
+use linarite_core::replication::Made;
 use proptest::prelude::*;
 
 use super::*;
+use crate::world::federation_settings::endpoints_of;
 
 const START: Instant = Instant::from_seconds(1_772_442_000);
 const HOST: &str = "login.microsoftonline.com";
 
 fn fault(text: &str) -> Fault {
     serde_saphyr::from_str(text).unwrap()
+}
+
+const fn device(number: u8) -> DeviceId {
+    DeviceId::new(Guid::from_bytes([number; 16]))
 }
 
 fn after(millis: i64) -> Instant {
@@ -163,6 +170,16 @@ fn what_is_wrong_is_said_with_its_place() {
         ("invisible: { for: 5m }\ntimes: 2", vec![""]),
         ("soap_fault: { code: Sender, reason: x }", vec!["/soap_fault/code"]),
         ("federation: { clock_offset: x }", vec!["/federation/clock_offset"]),
+        (
+            "federation: { disable_endpoints: [mex, mecks] }",
+            vec!["/federation/disable_endpoints/1"],
+        ),
+        ("federation: {}", vec!["/federation"]),
+        ("federation: { domain: fabrikam.test }", vec!["/federation"]),
+        ("directory: {}", vec!["/directory"]),
+        ("directory: { replication_lag: 0s }", vec!["/directory/replication_lag"]),
+        ("directory: { replication_lag: -5m }", vec!["/directory/replication_lag"]),
+        ("invisible: { for: 0s }", vec!["/invisible/for"]),
     ] {
         assert_eq!(problems(text), places, "{text}");
     }
@@ -224,21 +241,43 @@ fn federation_defects_are_those_of_the_first_fault_of_the_domain() {
     faults.start("f", fault(text), START).unwrap();
     let defects = faults.federation("FABRIKAM.test", START);
     assert_eq!(defects.fault.as_deref(), Some("f"));
-    assert_eq!(defects.disabled, [FederationEndpoint::UsernameMixed]);
-    assert_eq!(defects.clock_offset, -1_800_000);
-    assert!(defects.spoils_assertions());
+    assert_eq!(defects.disabled.into_iter().collect::<Vec<_>>(), endpoints_of("usernamemixed"));
+    assert_eq!(defects.clock_offset, Offset::from_minutes(-30));
+    assert!(faults.federation("fabrikam.test", START).spoils_assertions());
     assert_eq!(faults.federation("contoso.test", START), FederationDefects::default());
 }
 
 #[test]
-fn a_record_is_invisible_until_its_lag_is_over_and_only_when_it_was_made_meanwhile() {
+fn a_record_is_held_back_until_its_lag_is_over_and_only_when_it_was_made_meanwhile() {
     let faults = Faults::new(7, START);
-    let begun = after(1000);
-    faults.start("lag", fault("directory: { replication_lag: 5m }"), begun).unwrap();
-    assert_eq!(faults.invisible(after(999), after(2000)), None);
-    assert_eq!(faults.invisible(begun, after(300_999)).as_deref(), Some("lag"));
-    assert_eq!(faults.invisible(begun, after(301_000)), None);
-    assert_eq!(faults.read_only(begun), None);
+    faults.made(device(1), Made::RecordAndKey, START);
+    faults.start("lag", fault("directory: { replication_lag: 5m }"), START).unwrap();
+    assert_eq!(faults.unseen_records(START), []);
+    faults.made(device(2), Made::RecordAndKey, START);
+    let held = [("lag".to_owned(), device(2))];
+    for now in [START, after(299_999)] {
+        assert_eq!(faults.unseen_records(now), held);
+        assert_eq!(faults.unseen_keys(now), held);
+    }
+    assert_eq!(faults.unseen_records(after(300_000)), []);
+    assert_eq!(faults.read_only(START), None);
+    let kept = faults.snapshot();
+    faults.stop("lag").unwrap();
+    assert_eq!(faults.unseen_keys(START), []);
+    faults.restore(&kept);
+    assert_eq!(faults.unseen_keys(START), held);
+}
+
+#[test]
+fn a_lag_with_a_window_holds_back_what_is_made_inside_it() {
+    let faults = Faults::new(7, START);
+    let text = "invisible: { for: 1h }\nwindow: [+10m, +15m]";
+    faults.start("lag", fault(text), START).unwrap();
+    for (made, number) in [(599_999, 1), (600_000, 2), (899_999, 3), (900_000, 4)] {
+        faults.made(device(number), Made::Key, after(made));
+    }
+    let held: Vec<_> = faults.unseen_keys(after(1_000_000)).into_iter().map(|(_, d)| d).collect();
+    assert_eq!(held, [device(2), device(3)]);
 }
 
 proptest! {

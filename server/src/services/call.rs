@@ -153,6 +153,25 @@ impl Call {
         self.note("device", device.to_string());
     }
 
+    /// Whether a fault keeps the new record of this device from every call but the one that made it. Its strike is noted.
+    pub fn is_kept_back(&self, device: DeviceId) -> bool {
+        self.holds_back(device, self.world.faults.unseen_records(self.now()))
+    }
+
+    /// Whether a fault keeps the new key of this device from every call but the one that made it. Its strike is noted.
+    pub fn is_key_kept_back(&self, device: DeviceId) -> bool {
+        self.holds_back(device, self.world.faults.unseen_keys(self.now()))
+    }
+
+    fn holds_back(&self, device: DeviceId, unseen: Vec<(String, DeviceId)>) -> bool {
+        let held = unseen.into_iter().find(|(_, held)| *held == device);
+        let is_held = held.is_some();
+        if let Some((fault, _)) = held {
+            self.note("fault", fault);
+        }
+        is_held
+    }
+
     /// What was noted so far.
     pub fn facts(&self) -> Map<String, Value> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()

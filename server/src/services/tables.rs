@@ -112,7 +112,6 @@ pub const STS_WIRE: &[&str] = &[
     "session-missing",
     "device-token-not-emulated",
     "directory-failed",
-    "device-not-replicated",
 ];
 
 /// Refusals of device registration that are mistakes on the wire.

@@ -2,6 +2,7 @@
 
 use linarite_core::device::{Device, OnPremises, Tombstone, TrustType};
 use linarite_core::ids::{DeviceId, ObjectId, Sid};
+use linarite_core::replication::Made;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -127,6 +128,7 @@ impl Admin<'_> {
             on_premises,
         };
         let world = self.world();
+        let hidden = if trust == TrustType::ServerAd { Made::Record } else { Made::RecordAndKey };
         let device = world
             .directory
             .create_device(made, world.entropy.seed(), world.clock.now())
@@ -137,6 +139,7 @@ impl Admin<'_> {
                         .to_owned(),
                 )
             })?;
+        world.faults.made(device.device_id, hidden, device.created);
         self.note_device("create_device", Some("create"), &device, Vec::new());
         Ok(device)
     }

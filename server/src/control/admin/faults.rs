@@ -18,9 +18,6 @@ impl Admin<'_> {
             )));
         }
         let effect = crate::faults::Faults::check(id, &fault)?;
-        if let Some(missing) = not_yet(&fault) {
-            return Err(AdminError::Invalid(format!("not emulated yet: {missing}")));
-        }
         let world = self.world();
         world.faults.start(id, fault, world.clock.now())?;
         self.told(Kind::FaultStart, id, effect.word(), None);
@@ -51,18 +48,5 @@ impl Admin<'_> {
             field("strikes", strikes.into());
         }
         self.world().journal.record(&self.world().clock, kind, None, fields, None);
-    }
-}
-
-/// The effects that no service asks for yet: refused rather than started without any effect.
-fn not_yet(fault: &Fault) -> Option<&'static str> {
-    if fault.federation.is_some() {
-        Some("the effect `federation`")
-    } else if fault.invisible.is_some() {
-        Some("the effect `invisible`")
-    } else if fault.directory.as_ref().is_some_and(|d| d.replication_lag.is_some()) {
-        Some("`replication_lag` of the effect `directory`")
-    } else {
-        None
     }
 }

@@ -50,6 +50,8 @@ pub enum Test {
     Synchronised,
     /// On the time when it was last seen.
     Seen(TimeTest),
+    /// The device id is one of these; at most some 30 000, which is as many values as a statement may bind.
+    DeviceIdIn(Vec<DeviceId>),
 }
 
 /// A test of a text. Order is that of code points.

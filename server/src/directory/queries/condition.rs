@@ -83,6 +83,13 @@ fn single(sql: &mut Sql, test: &Test) {
         Test::Seen(TimeTest::AtMost(at)) => {
             sql.push("activity IS NOT NULL AND activity <= ").bind(at.millis())
         }
+        Test::DeviceIdIn(ids) => {
+            sql.push("device_id IN (");
+            for (index, id) in ids.iter().enumerate() {
+                sql.push(if index > 0 { ", " } else { "" }).bind(rows::id(id.guid()).to_vec());
+            }
+            sql.push(")")
+        }
     };
 }
 

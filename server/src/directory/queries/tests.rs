@@ -100,6 +100,7 @@ fn fits(filter: &Filter, device: &Device) -> bool {
             Test::Synchronised => device.on_premises.is_some(),
             Test::Seen(TimeTest::Never) => device.last_activity.is_none(),
             Test::Seen(TimeTest::AtLeast(at)) => device.last_activity.is_some_and(|t| t >= *at),
+            Test::DeviceIdIn(ids) => ids.contains(&device.device_id),
             Test::Seen(TimeTest::AtMost(at)) => device.last_activity.is_some_and(|t| t <= *at),
         },
     }
@@ -166,6 +167,10 @@ fn any_filter() -> impl Strategy<Value = Filter> {
         id.clone().prop_map(|n| Test::ObjectId(ObjectId::new(guid(n)))),
         id.prop_map(|n| Test::DeviceId(DeviceId::new(guid(n.wrapping_mul(91))))),
         prefix.prop_map(Test::DeviceIdStartsWith),
+        prop::collection::vec(any::<u8>(), 0..4).prop_map(|numbers| {
+            let id = |n: u8| DeviceId::new(guid(n.wrapping_mul(91)));
+            Test::DeviceIdIn(numbers.into_iter().map(id).collect())
+        }),
         ".{0,2}".prop_map(Test::DeviceIdStartsWith),
         any::<bool>().prop_map(Test::Enabled),
         prop::sample::select(TrustType::ALL.to_vec()).prop_map(Test::Trust),

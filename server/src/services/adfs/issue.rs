@@ -14,6 +14,7 @@ use super::integrated::Computer;
 use super::names::{ADDRESSING, CLOUD, POLICY, SECURITY, SOAP, UTILITY};
 use crate::clock::format;
 use crate::entropy::Stream;
+use crate::faults::SignatureDefect;
 use crate::journal::Kind;
 use crate::keys::encoding::to_standard;
 use crate::keys::saml::{AssertionSpec, AuthnMethod, Claim, SamlVersion, Sealing, claims};
@@ -39,6 +40,8 @@ pub(super) enum Subject<'a> {
 pub(super) struct Issued {
     assertion: String,
     token_type: String,
+    /// When the server's clock says that it was made.
+    issued: Instant,
     not_before: Instant,
     not_on_or_after: Instant,
 }
@@ -78,8 +81,12 @@ pub(super) fn issue(
     authn_method: AuthnMethod,
 ) -> Result<Issued, Refused> {
     let version = version_of(asked)?;
-    let now = call.now() + federation.settings.clock_offset;
-    let until = now + federation.settings.token_lifetime;
+    let defects = call.world.faults.federation(&federation.domain, call.now());
+    if defects.spoils_assertions() {
+        call.note("fault", defects.fault.clone());
+    }
+    let now = call.now() + federation.settings.clock_offset + defects.clock_offset;
+    let issuer = defects.issuer.unwrap_or_else(|| federation.issuer.clone());
     let (upn, immutable_id, mut claims) = match subject {
         Subject::User(user) => (Some(user.upn.clone()), user.immutable_id.clone(), Vec::new()),
         Subject::Computer(computer) => {
@@ -92,8 +99,9 @@ pub(super) fn issue(
             (None, Some(guid), own)
         }
     };
+    let immutable_id = defects.immutable_id.or(immutable_id);
     if call.world.federations().iter().filter(|f| f.host == federation.host).count() > 1 {
-        claims.push(Claim::new(claims::ISSUER_ID, federation.issuer.as_str()));
+        claims.push(Claim::new(claims::ISSUER_ID, issuer.as_str()));
     }
     if authn_method == AuthnMethod::Windows {
         claims.push(Claim::new(claims::INSIDE_CORPORATE_NETWORK, "true"));
@@ -101,10 +109,13 @@ pub(super) fn issue(
     let spec = AssertionSpec {
         version,
         id: format!("_{}", call.world.entropy.guid(Stream::Token)),
-        issuer: federation.issuer.clone(),
-        audience: CLOUD.to_owned(),
-        not_before: now,
-        not_on_or_after: until,
+        issuer,
+        audience: defects.audience.unwrap_or_else(|| CLOUD.to_owned()),
+        not_before: defects.not_before.map_or(now, |offset| now + offset),
+        not_on_or_after: match defects.not_on_or_after {
+            Some(offset) => now + offset,
+            None => now + federation.settings.token_lifetime,
+        },
         issue_instant: now,
         name_id: immutable_id.clone(),
         upn,
@@ -113,13 +124,20 @@ pub(super) fn issue(
         claims,
         recipient: Some("https://login.microsoftonline.com/login.srf".to_owned()),
     };
+    let sealing = match defects.signature {
+        None => Sealing::Good,
+        Some(SignatureDefect::None) => Sealing::None,
+        Some(SignatureDefect::WrongKey) => Sealing::WrongKey(&federation.stranger),
+        Some(SignatureDefect::Corrupt) => Sealing::WrongDigest,
+    };
     let assertion = spec
-        .write(&federation.signer, &federation.certificate, Sealing::Good)
+        .write(&federation.signer, &federation.certificate, sealing)
         .map_err(|_| Refused::wire("federation-failed").with("the key did not sign"))?;
     note(call, subject, &spec);
     Ok(Issued {
         assertion,
         token_type: asked.unwrap_or_else(|| version.token_type()).to_owned(),
+        issued: now,
         not_before: spec.not_before,
         not_on_or_after: spec.not_on_or_after,
     })
@@ -175,12 +193,7 @@ impl Issued {
     }
 
     /// The whole answer to a message with this id.
-    pub(super) fn envelope(
-        &self,
-        version: TrustVersion,
-        relates_to: Option<&str>,
-        now: Instant,
-    ) -> String {
+    pub(super) fn envelope(&self, version: TrustVersion, relates_to: Option<&str>) -> String {
         let response = self.response(version);
         let body = match version {
             TrustVersion::V13 => format!(
@@ -192,10 +205,10 @@ impl Issued {
         let relates = relates_to
             .map(|id| format!("<a:RelatesTo>{}</a:RelatesTo>", escape(id)))
             .unwrap_or_default();
-        let until = now + linarite_core::instant::Span::from_minutes(5);
+        let until = self.issued + linarite_core::instant::Span::from_minutes(5);
         format!(
             "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\" xmlns:u=\"{UTILITY}\"><s:Header><a:Action s:mustUnderstand=\"1\">{action}</a:Action>{relates}<o:Security s:mustUnderstand=\"1\" xmlns:o=\"{SECURITY}\"><u:Timestamp u:Id=\"_0\"><u:Created>{}</u:Created><u:Expires>{}</u:Expires></u:Timestamp></o:Security></s:Header><s:Body>{body}</s:Body></s:Envelope>",
-            print(now),
+            print(self.issued),
             print(until),
             action = version.response_action(),
         )

@@ -16,7 +16,7 @@ use crate::world::federation_settings::{FederationEndpoint, TrustKind, TrustVers
 pub(super) async fn metadata(call: Call) -> Reply {
     call.note("operation", "adfs.metadata");
     let endpoints = of_host(&call);
-    if !endpoints.has(FederationEndpoint::Metadata) {
+    if !endpoints.answers(&call, FederationEndpoint::Metadata) {
         return Refused::wire("federation-endpoint-off").plain(&call);
     }
     // Domains that share a server have keys and issuers of their own; the document describes the first of them.

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use super::endpoints::Endpoints;
 use super::names::{ADDRESSING, POLICY, UTILITY};
+use crate::faults::MexDefect;
 use crate::world::federation_settings::{TrustKind, TrustVersion};
 
 /// The document. `base` is the address of the server without a slash at its end.
@@ -28,6 +29,24 @@ pub(super) fn document(base: &str, endpoints: &Endpoints) -> String {
     }
     text.push_str("</wsdl:service></wsdl:definitions>");
     text
+}
+
+/// The document with the defect that a fault gives it, and its type.
+pub(super) fn spoilt(document: String, defect: Option<MexDefect>) -> (&'static str, String) {
+    const XML: &str = "text/xml; charset=utf-8";
+    match defect {
+        // A captive portal or a proxy answers in the server's place.
+        Some(MexDefect::Html) => (
+            "text/html; charset=utf-8",
+            "<html><head><title>Sign in to the network</title></head><body><p>Sign in to use this network.<br></body></html>\n"
+                .to_owned(),
+        ),
+        Some(MexDefect::Dtd) => (
+            XML,
+            format!("<!DOCTYPE definitions [<!ENTITY name \"SecurityTokenService\">]>{document}"),
+        ),
+        Some(MexDefect::NoPasswordEndpoint) | None => (XML, document),
+    }
 }
 
 const TARGET: &str = "http://schemas.microsoft.com/ws/2008/06/identity/securitytokenservice";

@@ -53,10 +53,12 @@ async fn not_emulated(call: Call) -> Reply {
 async fn exchange(call: Call) -> Reply {
     call.note("operation", "adfs.mex");
     let endpoints = endpoints::of_host(&call);
-    if !endpoints.has(FederationEndpoint::Mex) {
+    if !endpoints.answers(&call, FederationEndpoint::Mex) {
         return Refused::wire("federation-endpoint-off").plain(&call);
     }
+    let (endpoints, defect) = endpoints.shown(&call);
     let base = call.url(&call.link.host, "/");
     let document = mex::document(base.trim_end_matches('/'), &endpoints);
-    with_body(StatusCode::OK, "text/xml; charset=utf-8", document)
+    let (content_type, document) = mex::spoilt(document, defect);
+    with_body(StatusCode::OK, content_type, document)
 }

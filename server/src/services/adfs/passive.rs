@@ -24,7 +24,7 @@ struct Asked {
 
 fn asked(call: &Call) -> Result<Asked, Refused> {
     call.note("operation", "adfs.passive");
-    if !of_host(call).has(FederationEndpoint::Passive) {
+    if !of_host(call).answers(call, FederationEndpoint::Passive) {
         return Err(Refused::wire("federation-endpoint-off"));
     }
     let value = |name: &str| call.query_value(name).unwrap_or_default();

@@ -67,7 +67,7 @@ fn answer(
         return Refused::wire("federation-endpoint-unknown").with(what).plain(call);
     };
     call.note("endpoint", format!("{}/{}", version.word(), kind.word()));
-    if !of_host(call).has(FederationEndpoint::Trust(version, kind)) {
+    if !of_host(call).answers(call, FederationEndpoint::Trust(version, kind)) {
         return Refused::wire("federation-endpoint-off").plain(call);
     }
     let request = match read(&call.body, version) {
@@ -76,7 +76,7 @@ fn answer(
     };
     let id = request.message_id.as_deref();
     match check(call, kind, &request).and_then(|()| decide(call, &request)) {
-        Ok(issued) => with_body(StatusCode::OK, SOAP_XML, issued.envelope(version, id, call.now())),
+        Ok(issued) => with_body(StatusCode::OK, SOAP_XML, issued.envelope(version, id)),
         Err(refused) => refused.fault(call, version, id),
     }
 }

@@ -37,6 +37,9 @@ async fn deleted(call: &Call) -> Result<Reply, Refused> {
         .parse()
         .map_err(|_| Refused::malformed("the device id is not a GUID"))?;
     call.note_device(id);
+    if call.is_key_kept_back(id) {
+        return Err(JoinRefusal::CertificateUnknown.into());
+    }
     let key = DeviceKey {
         thumbprint: certificate.thumbprint,
         alt_security_id: certificate.alt_security_id(),

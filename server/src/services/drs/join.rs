@@ -9,6 +9,7 @@ use linarite_core::device::DeviceKey;
 use linarite_core::ids::{DeviceId, Guid, ObjectId, Sid};
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{JoinKind, Particulars, SidProof, stamp_fits};
+use linarite_core::replication::Made;
 use serde_json::{Map, Value, json};
 
 use super::refuse::Refused;
@@ -109,9 +110,13 @@ fn issue(
 ) -> impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, Vec<u8>), DirectoryError> + Send + 'static
 {
     let authority = std::sync::Arc::clone(&call.world.keys.devices);
-    let (tenant, now) = (call.world.tenant.id, call.now().seconds());
+    let (tenant, now) = (call.world.tenant.id, call.now());
     let serial: [u8; 16] = call.world.entropy.draw(Stream::Serial);
+    let world = std::sync::Arc::clone(&call.world);
     move |_, device| {
+        // Before anybody can see the record: a fault may keep it from other calls.
+        let made = if join_type == 6 { Made::Key } else { Made::RecordAndKey };
+        world.faults.made(device, made, now);
         let request = DeviceCertificateRequest {
             device,
             user: if user == Guid::from_bytes([0; 16]) { device.guid() } else { user },
@@ -119,7 +124,7 @@ fn issue(
             join_type,
             spki: &spki,
             serial,
-            now,
+            now: now.seconds(),
         };
         let failed = |error: &dyn std::fmt::Display| DirectoryError::NotIssued(error.to_string());
         let der = authority.issue(&request).map_err(|error| failed(&error))?.der;
@@ -192,7 +197,8 @@ async fn completed(call: &Call) -> Result<Reply, Refused> {
     let particulars = data.particulars()?;
     call.note("name", particulars.display_name.as_str());
     let csr = body.certificate_request()?;
-    let record = call.world.directory.synchronised(device_id)?.ok_or_else(missing)?;
+    let record = call.world.directory.synchronised(device_id)?;
+    let record = record.filter(|_| !call.is_kept_back(device_id)).ok_or_else(missing)?;
     let proof = sid_proof(&data, &record.certificate)?;
     let tolerance = call.world.tenant.settings.client_clock_tolerance;
     let clock = stamp_fits(proof.stamped, call.now(), Clock::real(), tolerance);

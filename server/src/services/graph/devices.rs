@@ -16,7 +16,7 @@ use super::odata::page_token;
 use super::path::DeviceName;
 use super::shape::{DEVICE, Listing, Shown};
 use super::{RESOURCE, conditions, context, next_link};
-use crate::directory::{DeviceEdit, DeviceQuery, Page};
+use crate::directory::{DeviceEdit, DeviceQuery, Filter, Page, Test};
 use crate::journal::Kind;
 use crate::services::call::Call;
 use crate::services::reply::Reply;
@@ -49,6 +49,7 @@ pub(super) fn find(call: &Call, name: &DeviceName) -> Result<Device, Refused> {
             Err(_) => (None, text),
         },
     };
+    let found = found.filter(|device| !call.is_kept_back(device.device_id));
     found.ok_or_else(|| Refused::not_found(written))
 }
 
@@ -80,13 +81,35 @@ fn query(options: &Options, owner: Option<UserId>) -> Result<DeviceQuery, Refuse
     })
 }
 
-async fn ask(call: &Call, query: DeviceQuery) -> Result<Page, Refused> {
+async fn ask(call: &Call, mut query: DeviceQuery) -> Result<Page, Refused> {
+    hold_back(call, &mut query).await?;
     let page = call.world.directory.list_devices(query).await?;
     let page = page.map_err(|refusal| Refused::query(refusal, ""))?;
     if page.scanned {
         call.note("scan", true);
     }
     Ok(page)
+}
+
+/// Leaves out the records that faults keep back; the strike is noted when there are such among what is asked for.
+async fn hold_back(call: &Call, query: &mut DeviceQuery) -> Result<(), Refused> {
+    let unseen = call.world.faults.unseen_records(call.now());
+    let Some((fault, _)) = unseen.first().cloned() else { return Ok(()) };
+    let held = Filter::Is(Test::DeviceIdIn(unseen.into_iter().map(|(_, id)| id).collect()));
+    let asked: Vec<Filter> = query.filter.take().into_iter().collect();
+    let and = |other: Filter| Some(Filter::All(asked.iter().cloned().chain([other]).collect()));
+    let hidden = DeviceQuery {
+        filter: and(held.clone()),
+        owner: query.owner,
+        top: 1,
+        ..DeviceQuery::default()
+    };
+    let found = call.world.directory.list_devices(hidden).await?;
+    if found.is_ok_and(|page| !page.items.is_empty()) {
+        call.note("fault", fault);
+    }
+    query.filter = and(Filter::Not(Box::new(held)));
+    Ok(())
 }
 
 /// A page of all devices.

@@ -3,7 +3,7 @@
 //! The body is read as a form whatever its content type says: the nonce request of one client has none.
 
 use http::StatusCode;
-use linarite_core::refusal::GrantRefusal;
+use linarite_core::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal};
 use serde_json::{Value, json};
 
 use super::grants::{self, Code, RefreshToken, in_time, open};
@@ -165,10 +165,16 @@ pub(super) async fn enter(
     call: &Call,
     sign_in: SignIn,
 ) -> Result<crate::directory::Session, Refused> {
-    match call.world.directory.sign_in(&call.world.tenant, sign_in).await {
+    let unseen = call.world.faults.unseen_keys(call.now());
+    let (faults, unseen): (Vec<_>, Vec<_>) = unseen.into_iter().unzip();
+    match call.world.directory.sign_in(&call.world.tenant, unseen, sign_in).await {
         Ok(decided) => {
-            if let Ok(session) = &decided {
-                super::issue::note_session(call, session);
+            match &decided {
+                Ok(session) => super::issue::note_session(call, session),
+                Err(SessionRefusal::Device(DeviceRefusal::NotReplicated)) => {
+                    call.note("fault", faults.into_iter().next());
+                }
+                Err(_) => {}
             }
             Ok(decided?)
         }
