@@ -1,4 +1,4 @@
-//! A device record, as every projection of the directory prints it.
+//! A device record, as the directory keeps it; [`crate::visibility`] says how it is shown and to whom.
 //!
 //! Sections 4.4 and 11 of the device registration notes. The record is the directory's view: what the computer itself
 //! believes is kept by the computer, which is why a deleted device goes on calling itself registered (FAQ A7).
@@ -91,7 +91,7 @@ pub struct Device {
     pub os_version: String,
     /// How it came here.
     pub trust: TrustType,
-    /// The user who joined or registered it. Hybrid devices have none.
+    /// The user who joined or registered it. Hybrid computers with Windows 10 or later have none.
     pub owner: Option<UserId>,
     /// When the object was made.
     pub created: Instant,

@@ -1,13 +1,15 @@
 //! The rules of linarite: pure functions over plain values.
 //!
-//! What a directory holds ([`tenant`], [`user`], [`device`]), what a join, a leave, a disable or a deletion does to it
-//! ([`registration`], [`revocation`]), when others see it ([`replication`]), and who may sign in, use a grant or reach a
-//! resource, and why not ([`signin`], [`access`]). Every way to say no is a variant in [`refusal`]. Nothing here does I/O, reads a clock, draws a number
-//! or knows a wire format.
+//! What a directory holds ([`tenant`], [`user`], [`device`]), when others see it ([`replication`]) and who does
+//! ([`visibility`]), what a join, a leave, a disable or a deletion does to it ([`registration`], [`revocation`]), and who
+//! may sign in, use a grant or reach a resource, and why not ([`signin`], [`access`]). What the documents leave open is a
+//! setting ([`tenant::Settings`]), whose default follows from the year that is emulated ([`era`]). Every way to say no is a
+//! variant in [`refusal`]. Nothing here does I/O, reads a clock, draws a number or knows a wire format.
 
 pub mod access;
 pub mod assertion;
 pub mod device;
+pub mod era;
 pub mod federation;
 pub mod ids;
 pub mod instant;
@@ -18,3 +20,4 @@ pub mod revocation;
 pub mod signin;
 pub mod tenant;
 pub mod user;
+pub mod visibility;

@@ -3,8 +3,10 @@
 //! FAQ A16 ("up to an hour") and the newer pages give the defaults; every one can be set in a world file. Left out:
 //! federation beyond the name of a domain's server, and conditional access.
 
+use crate::era::Era;
 use crate::ids::TenantId;
 use crate::instant::Span;
+use crate::visibility::UserView;
 
 /// How the users of a domain prove who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct RevokeDelay {
 /// What the documents leave open, with the default that each names or implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// The year whose service is emulated, from which the other defaults follow. Default the current one.
+    pub era: Era,
     /// Lifetime of an access token. Default one hour (the FAQ's hour).
     pub access_token_lifetime: Span,
     /// How long a refresh token may lie unused. Default 90 days.
@@ -68,23 +72,15 @@ pub struct Settings {
     pub revoke_deleted: RevokeDelay,
     /// Whether the first, weaker way to derive keys from a session key is accepted. Default yes.
     pub kdf_v1: bool,
+    /// Which devices USER info of the portal lists. Default those that the user owns.
+    pub user_view: UserView,
+    /// Whether the portal has a page of all devices. Default by era: not in 2017.
+    pub portal_all_devices: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let hour = RevokeDelay { tokens: Span::ZERO, resources: Span::from_minutes(60) };
-        Self {
-            access_token_lifetime: Span::from_minutes(60),
-            refresh_token_lifetime: Span::from_days(90),
-            prt_lifetime: Span::from_days(14),
-            code_lifetime: Span::from_minutes(10),
-            nonce_lifetime: Span::from_minutes(10),
-            client_clock_tolerance: Span::from_minutes(5),
-            activity_interval: Span::from_days(14),
-            revoke: hour,
-            revoke_deleted: hour,
-            kdf_v1: true,
-        }
+        Era::default().settings()
     }
 }
 
