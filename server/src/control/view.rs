@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use linarite_core::device::{Device, Tombstone, TrustType};
+use linarite_core::device::{Device, Tombstone};
 use linarite_core::ids::UserId;
 use linarite_core::revocation::Revocation;
 use linarite_core::user::{Role, User};
+use linarite_core::visibility;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -61,9 +62,13 @@ pub struct DeviceView {
     pub operating_system_version: String,
     /// `AzureAd`, `Workplace` or `ServerAd`.
     pub trust_type: String,
+    /// `Authenticated`, `Managed` or `Compliant`.
+    pub trust_level: String,
+    /// Whether it waits for its registration to be completed.
+    pub pending: bool,
     /// What an administrator set, whether it counts yet or not.
     pub account_enabled: bool,
-    /// User principal name of the owner; empty for a synchronised computer and when the owner was deleted.
+    /// User principal name of the owner; empty for a hybrid computer and when the owner was deleted.
     pub registered_owners: Vec<String>,
     /// The same user, as the service shows it.
     pub registered_users: Vec<String>,
@@ -82,20 +87,23 @@ pub struct DeviceView {
 impl DeviceView {
     fn new(device: &Device, owner: Option<String>) -> Self {
         let owners: Vec<String> = owner.into_iter().collect();
+        let view = visibility::DeviceView::of(device);
         Self {
-            id: device.object_id.to_string(),
-            device_id: device.device_id.to_string(),
-            display_name: device.display_name.clone(),
-            operating_system: device.os.clone(),
-            operating_system_version: device.os_version.clone(),
-            trust_type: device.trust.word().to_owned(),
-            account_enabled: device.enabled(),
+            id: view.object_id.to_string(),
+            device_id: view.device_id.to_string(),
+            display_name: view.display_name.to_owned(),
+            operating_system: view.os.to_owned(),
+            operating_system_version: view.os_version.to_owned(),
+            trust_type: view.trust.word().to_owned(),
+            trust_level: view.level.word().to_owned(),
+            pending: view.pending,
+            account_enabled: view.enabled,
             registered_users: owners.clone(),
             registered_owners: owners,
-            approximate_last_sign_in_date_time: device.last_activity.map(rfc3339),
-            registration_date_time: device.registered.map(rfc3339),
-            created_date_time: rfc3339(device.created),
-            thumbprint: device.key.as_ref().map(|key| key.thumbprint.to_string()),
+            approximate_last_sign_in_date_time: view.last_activity.map(rfc3339),
+            registration_date_time: view.registered.map(rfc3339),
+            created_date_time: rfc3339(view.created),
+            thumbprint: view.key.map(|key| key.thumbprint.to_string()),
             revocation: device.standing.disabled.map(RevocationView::from),
         }
     }
@@ -184,9 +192,7 @@ struct Owners(BTreeMap<UserId, Option<String>>);
 
 impl Owners {
     fn upn(&mut self, world: &World, device: &Device) -> Result<Option<String>, DirectoryError> {
-        let Some(owner) = device.owner.filter(|_| device.trust != TrustType::ServerAd) else {
-            return Ok(None);
-        };
+        let Some(owner) = visibility::DeviceView::of(device).owner else { return Ok(None) };
         if let Some(known) = self.0.get(&owner) {
             return Ok(known.clone());
         }

@@ -8,6 +8,7 @@ use linarite_core::instant::Instant;
 use linarite_core::refusal::QueryRefusal;
 use linarite_core::revocation::Standing;
 use linarite_core::tenant::{RevokeDelay, Settings};
+use linarite_core::visibility::comes_by_synchronisation;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Directory, DirectoryError, rows};
@@ -33,7 +34,7 @@ pub struct NewDevice {
     pub os_version: String,
     /// Trust type.
     pub trust: TrustType,
-    /// Owner; hybrid devices have none.
+    /// Owner; hybrid computers with Windows 10 or later have none.
     pub owner: Option<UserId>,
     /// Its id; drawn from the seed when absent.
     pub device_id: Option<DeviceId>,
@@ -119,6 +120,7 @@ impl Directory {
                 if known(c, device_id)?.is_some() {
                     return Ok(Err(QueryRefusal::Conflict));
                 }
+                let synchronised = comes_by_synchronisation(new.trust, &new.os, &new.os_version);
                 let device = Device {
                     object_id,
                     device_id,
@@ -126,10 +128,10 @@ impl Directory {
                     os: new.os,
                     os_version: new.os_version,
                     trust: new.trust,
-                    owner: new.owner.filter(|_| new.trust != TrustType::ServerAd),
+                    owner: new.owner.filter(|_| !synchronised),
                     created: now,
-                    registered: (new.trust != TrustType::ServerAd).then_some(now),
-                    last_activity: (new.trust != TrustType::ServerAd).then_some(now),
+                    registered: (!synchronised).then_some(now),
+                    last_activity: (!synchronised).then_some(now),
                     key: None,
                     transport_key: None,
                     on_premises: new.on_premises,

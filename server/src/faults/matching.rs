@@ -217,7 +217,7 @@ fn operation(call: &Call, service: Service) -> &'static str {
         "adfs" if ends("/windowstransport") => "windowstransport",
         "adfs" if ends("/certificatemixed") => "certificatemixed",
         "adfs" if path.starts_with("adfs/ls") => "passive",
-        "graph" => graph(call.method.as_str(), path),
+        "graph" | "aadgraph" => graph(call.method.as_str(), path),
         _ => "other",
     }
 }

@@ -155,11 +155,20 @@ pub(super) fn soap(fault: &SoapFault) -> Answer {
 /// An error of Graph.
 pub(super) fn graph(call: &Call, error: &GraphError) -> Answer {
     let number = error.status.unwrap_or(500);
+    let message = error.message.as_deref().unwrap_or("An error that a fault of the test asks for.");
+    let date = format(call.now(), "%Y-%m-%dT%H:%M:%S");
+    if call.world.service(&call.link.host) == Some(Service::AadGraph) {
+        let message = json!({ "lang": "en", "value": message });
+        let id = call.request_id.to_string();
+        let envelope =
+            json!({ "code": error.code, "message": message, "requestId": id, "date": date });
+        return as_json(number, &json!({ "odata.error": envelope }));
+    }
     let body = json!({ "error": {
         "code": error.code,
-        "message": error.message.as_deref().unwrap_or("An error that a fault of the test asks for."),
+        "message": message,
         "innerError": {
-            "date": format(call.now(), "%Y-%m-%dT%H:%M:%S"),
+            "date": date,
             "request-id": call.request_id.to_string(),
             "client-request-id": call.correlation_id.to_string(),
         },
@@ -196,7 +205,7 @@ pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> A
             };
             drs(call, &error)
         }
-        (None, "graph" | "resource") => {
+        (None, "graph" | "aadgraph" | "resource") => {
             let error = GraphError {
                 code: "TooManyRequests".to_owned(),
                 message: Some(WORDS.to_owned()),

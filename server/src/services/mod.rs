@@ -1,12 +1,16 @@
 //! The emulated services. Each speaks one protocol: it parses the wire, asks the directory, prints the answer.
 //!
 //! No service holds a rule, none imports another; what two of them share is a rule (core), a key (keys), a table (data)
-//! or a way to read a request ([`call`]) and to write an answer ([`reply`]).
+//! or a way to read a request ([`call`]), to write an answer ([`reply`]) or to carry out a change ([`change`]).
 
+pub mod aadgraph;
 pub mod adfs;
 pub mod call;
+pub mod change;
 pub mod drs;
 pub mod graph;
+pub mod listing;
+pub mod page_token;
 pub mod reply;
 pub mod resource;
 pub mod sts;
@@ -20,6 +24,7 @@ use crate::world::{Service, Stock};
 /// The routers of all services, and what worlds have in common: made once and used for every world.
 #[derive(Clone, Debug)]
 pub struct Services {
+    aadgraph: Router,
     adfs: Router,
     drs: Router,
     graph: Router,
@@ -32,6 +37,7 @@ impl Services {
     /// Builds the routers.
     pub fn new() -> Self {
         Self {
+            aadgraph: aadgraph::router(),
             adfs: adfs::router(),
             drs: drs::router(),
             graph: graph::router(),
@@ -49,6 +55,7 @@ impl Services {
     /// The router of a service.
     pub const fn router(&self, service: Service) -> &Router {
         match service {
+            Service::AadGraph => &self.aadgraph,
             Service::Adfs => &self.adfs,
             Service::Drs => &self.drs,
             Service::Graph => &self.graph,

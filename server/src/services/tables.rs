@@ -1,4 +1,4 @@
-//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml` and `wstrust.toml`.
+//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml`, `aadgraph.toml` and `wstrust.toml`.
 //!
 //! The word of each refusal of core has a row for each service that can say it. What no source confirms is marked
 //! `assumed` in the table, so that it can be corrected without touching code. A table with a row missing does not load.
@@ -47,7 +47,7 @@ pub struct DrsRow {
     pub assumed: bool,
 }
 
-/// How Graph and other resources say no.
+/// How Graph, Azure AD Graph and other resources say no.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct GraphRow {
@@ -89,6 +89,7 @@ pub struct Tables {
     sts: BTreeMap<String, StsRow>,
     drs: BTreeMap<String, DrsRow>,
     graph: BTreeMap<String, GraphRow>,
+    aadgraph: BTreeMap<String, GraphRow>,
     trust: BTreeMap<String, TrustRow>,
 }
 
@@ -134,6 +135,16 @@ pub const DRS_WIRE: &[&str] = &[
 /// Refusals of Graph and resources that are mistakes on the wire.
 pub const GRAPH_WIRE: &[&str] = &["endpoint-unknown", "method-unsupported", "directory-read-only"];
 
+/// Refusals of Azure AD Graph that are mistakes on the wire.
+pub const AADGRAPH_WIRE: &[&str] = &[
+    "endpoint-unknown",
+    "method-unsupported",
+    "directory-read-only",
+    "api-version-missing",
+    "api-version-unknown",
+    "tenant-of-another",
+];
+
 /// Refusals of a federation server that are mistakes on the wire, or what is not emulated.
 pub const TRUST_WIRE: &[&str] = &[
     "message-malformed",
@@ -160,6 +171,8 @@ impl Tables {
                 .map_err(|error| read("drs.toml", error))?,
             graph: toml::from_str(include_str!("../../data/graph.toml"))
                 .map_err(|error| read("graph.toml", error))?,
+            aadgraph: toml::from_str(include_str!("../../data/aadgraph.toml"))
+                .map_err(|error| read("aadgraph.toml", error))?,
             trust: toml::from_str(include_str!("../../data/wstrust.toml"))
                 .map_err(|error| read("wstrust.toml", error))?,
         };
@@ -177,6 +190,9 @@ impl Tables {
         let graph = (AccessRefusal::ALL.iter().map(|r| r.reason()))
             .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
             .chain(GRAPH_WIRE.iter().copied());
+        let aadgraph = (AccessRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(AADGRAPH_WIRE.iter().copied());
         let trust =
             FederationRefusal::ALL.iter().map(|r| r.reason()).chain(TRUST_WIRE.iter().copied());
         let missing = sts
@@ -190,6 +206,11 @@ impl Tables {
                 graph
                     .filter(|word| !self.graph.contains_key(*word))
                     .map(|word| format!("graph.toml: no row for {word}")),
+            )
+            .chain(
+                aadgraph
+                    .filter(|word| !self.aadgraph.contains_key(*word))
+                    .map(|word| format!("aadgraph.toml: no row for {word}")),
             )
             .chain(
                 trust
@@ -218,6 +239,11 @@ impl Tables {
     /// How Graph and other resources say this.
     pub fn graph(&self, reason: &str) -> Option<&GraphRow> {
         self.graph.get(reason)
+    }
+
+    /// How Azure AD Graph says this.
+    pub fn aadgraph(&self, reason: &str) -> Option<&GraphRow> {
+        self.aadgraph.get(reason)
     }
 
     /// How a federation server says this.

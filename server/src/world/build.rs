@@ -8,19 +8,21 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use linarite_core::device::{Device, OnPremises, TrustType};
+use linarite_core::era::Era;
 use linarite_core::ids::{AppId, DeviceId, ObjectId, Sid, TenantId, UserId};
 use linarite_core::instant::{Instant, Span};
 use linarite_core::revocation::{Revocation, Standing};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, RevokeDelay, Settings, Tenant};
 use linarite_core::user::{Role, User};
+use linarite_core::visibility::{UserView, comes_by_synchronisation};
 use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::apps::App;
 use super::federation_settings::FederationSettings;
 use super::file::{
-    AppFile, DeviceFile, DomainKindFile, MayJoinFile, SettingsFile, TrustFile, UserFile, WorldFile,
-    parse_duration,
+    AppFile, DeviceFile, DomainKindFile, MayJoinFile, SettingsFile, TrustFile, UserFile,
+    UserViewFile, WorldFile, parse_duration,
 };
 use crate::clock::from_rfc3339;
 use crate::entropy::{object_guid, secret_of};
@@ -159,17 +161,18 @@ impl Builder {
         }
         let initial_domain =
             initial.or_else(|| domains.first().map(|d| d.name.clone())).unwrap_or_default();
+        let settings = self.settings(&file.settings);
         Tenant {
             id,
             name: file.tenant.name.clone(),
             domains,
             initial_domain,
-            device_quota: file.tenant.device_quota.unwrap_or(50),
+            device_quota: file.tenant.device_quota.unwrap_or_else(|| settings.era.device_quota()),
             may_join: match file.tenant.may_join {
                 None | Some(MayJoinFile::Everyone) => MayJoin::Everyone,
                 Some(MayJoinFile::Nobody) => MayJoin::Nobody,
             },
-            settings: self.settings(&file.settings),
+            settings,
         }
     }
 
@@ -197,7 +200,7 @@ impl Builder {
     }
 
     fn settings(&mut self, file: &SettingsFile) -> Settings {
-        let mut settings = Settings::default();
+        let mut settings = file.era.map_or_else(Era::default, |era| era.0).settings();
         let mut read = |name: &str, text: Option<&String>, to: &mut Span| {
             if let Some(text) = text {
                 match parse_duration(text) {
@@ -240,6 +243,13 @@ impl Builder {
             }
         }
         settings.kdf_v1 = file.kdf_v1.unwrap_or(settings.kdf_v1);
+        settings.portal_all_devices =
+            file.portal_all_devices.unwrap_or(settings.portal_all_devices);
+        settings.user_view = match file.user_view {
+            None => settings.user_view,
+            Some(UserViewFile::ByOwner) => UserView::ByOwner,
+            Some(UserViewFile::FaqLiteral) => UserView::FaqLiteral,
+        };
         settings
     }
 
@@ -403,6 +413,13 @@ impl Builder {
             TrustFile::Workplace => TrustType::Workplace,
             TrustFile::ServerAd => TrustType::ServerAd,
         };
+        let synchronised = comes_by_synchronisation(trust, os, os_version);
+        if owner.is_some() && synchronised {
+            self.problem(
+                format!("{pointer}/owner"),
+                format!("a hybrid computer with {} has no owner: leave `owner` out", file.os),
+            );
+        }
         let on_premises = self.on_premises(file, &pointer);
         let disabled = (!file.enabled.unwrap_or(true)).then_some(Revocation {
             // A record that is disabled from the start has been so for long.
@@ -419,7 +436,7 @@ impl Builder {
             trust,
             owner,
             created: self.start,
-            registered: (trust != TrustType::ServerAd).then_some(self.start),
+            registered: (!synchronised).then_some(self.start),
             last_activity: Some(last_activity),
             key: None,
             transport_key: None,
@@ -473,6 +490,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn tenant_with(settings: &Value) -> Result<Tenant, Vec<WorldProblem>> {
+        let document = json!({
+            "tenant": { "name": "Contoso", "domains": { "contoso.test": { "kind": "managed" } } },
+            "settings": settings,
+        });
+        plan(&document, 7, Instant::from_seconds(0)).map(|plan| plan.tenant)
+    }
+
+    #[test]
+    fn an_era_presets_what_no_setting_says() {
+        let now = tenant_with(&json!({})).unwrap();
+        assert_eq!((now.device_quota, now.settings.portal_all_devices), (50, true));
+        for era in [json!(2017), json!("2017")] {
+            let then = tenant_with(&json!({ "era": era })).unwrap();
+            assert_eq!((then.device_quota, then.settings.portal_all_devices), (20, false));
+            assert_eq!(then.settings.user_view, UserView::ByOwner);
+        }
+        let mixed = json!({ "era": 2017, "portal_all_devices": true, "user_view": "faq_literal" });
+        let mixed = tenant_with(&mixed).unwrap();
+        assert!(mixed.settings.portal_all_devices);
+        assert_eq!(mixed.settings.user_view, UserView::FaqLiteral);
+        let wrong = tenant_with(&json!({ "era": "2018" })).unwrap_err();
+        assert!(wrong[0].message.contains("2017 and current"), "{wrong:?}");
+    }
 
     fn delays(revoke: &Value) -> [RevokeDelay; 2] {
         let document = json!({

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use linarite_core::era::Era;
 use linarite_core::instant::Offset;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -55,7 +56,7 @@ pub struct TenantFile {
     pub id: Option<String>,
     /// Verified domains, by name.
     pub domains: BTreeMap<String, DomainFile>,
-    /// How many devices a user may own. Default 50.
+    /// How many devices a user may own. Default 50; 20 when the era is 2017.
     pub device_quota: Option<u32>,
     /// Who may join devices: `everyone` or `nobody`. Default `everyone`.
     pub may_join: Option<MayJoinFile>,
@@ -212,6 +213,12 @@ pub struct FederationFile {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsFile {
+    /// The year whose service is emulated: `2017` or `current`. The other settings may say otherwise. Default `current`.
+    pub era: Option<EraFile>,
+    /// Which devices USER info of the portal lists: `by_owner` or `faq_literal`. Default `by_owner`.
+    pub user_view: Option<UserViewFile>,
+    /// Whether the portal has a page of all devices. Default false in 2017, true now.
+    pub portal_all_devices: Option<bool>,
     /// Lifetime of access tokens. Default 60m.
     pub access_token_lifetime: Option<String>,
     /// How long a refresh token may lie unused. Default 90d.
@@ -230,6 +237,34 @@ pub struct SettingsFile {
     pub revoke: Option<RevokeFile>,
     /// Whether keys derived the first, weaker way are accepted. Default true.
     pub kdf_v1: Option<bool>,
+}
+
+/// The year whose service is emulated.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(try_from = "Value")]
+#[schemars(extend("enum" = [2017, "2017", "current"]))]
+#[schemars(with = "Value")]
+pub struct EraFile(pub Era);
+
+impl TryFrom<Value> for EraFile {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        // YAML reads 2017 as a number.
+        let word = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let era = Era::from_word(&word).map(Self);
+        era.ok_or_else(|| format!("no era is called `{word}`; known are 2017 and current"))
+    }
+}
+
+/// Which devices USER info lists.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum UserViewFile {
+    /// Those that the user owns.
+    ByOwner,
+    /// Of those, only the three kinds that the FAQ names.
+    FaqLiteral,
 }
 
 /// From when a disable counts.

@@ -26,6 +26,8 @@ use crate::services::tables::Tables;
 /// The services that hosts belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
+    /// The directory's first API.
+    AadGraph,
     /// A federation server.
     Adfs,
     /// Device registration.
@@ -42,6 +44,7 @@ impl Service {
     /// Its word in the journal.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::AadGraph => "aadgraph",
             Self::Adfs => "adfs",
             Self::Drs => "drs",
             Self::Graph => "graph",
@@ -52,7 +55,7 @@ impl Service {
 }
 
 /// Hosts that are the same in every world.
-const HOSTS: [(&str, Service); 7] = [
+const HOSTS: [(&str, Service); 8] = [
     ("login.microsoftonline.com", Service::Sts),
     ("login.windows.net", Service::Sts),
     ("login.microsoft.com", Service::Sts),
@@ -60,6 +63,7 @@ const HOSTS: [(&str, Service); 7] = [
     ("device.login.microsoftonline.com", Service::Sts),
     ("enterpriseregistration.windows.net", Service::Drs),
     ("graph.microsoft.com", Service::Graph),
+    ("graph.windows.net", Service::AadGraph),
 ];
 
 /// The keys of a world.

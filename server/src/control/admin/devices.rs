@@ -3,6 +3,7 @@
 use linarite_core::device::{Device, OnPremises, Tombstone, TrustType};
 use linarite_core::ids::{DeviceId, ObjectId, Sid};
 use linarite_core::replication::Made;
+use linarite_core::visibility::comes_by_synchronisation;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub struct CreateDevice {
     pub os: String,
     /// `azure-ad`, `workplace` or `server-ad`.
     pub trust: Trust,
-    /// The owner's id, user principal name or key; a synchronised computer has none.
+    /// The owner's id, user principal name or key; a hybrid computer with Windows 10 or later has none.
     pub owner: Option<String>,
     /// The device id, a GUID; drawn from the seed when absent.
     pub device_id: Option<String>,
@@ -105,9 +106,10 @@ impl Admin<'_> {
         let on_premises = on_premises(&new)?;
         let owner = match &new.owner {
             None => None,
-            Some(_) if trust == TrustType::ServerAd => {
+            Some(_) if comes_by_synchronisation(trust, os, os_version) => {
                 return Err(AdminError::Invalid(
-                    "a synchronised computer has no owner; leave `owner` out".to_owned(),
+                    "a hybrid computer with Windows 10 or later has no owner; leave `owner` out"
+                        .to_owned(),
                 ));
             }
             Some(name) => Some(self.user(name)?.1.id),

@@ -320,7 +320,10 @@ async fn a_device_that_makes_no_sense_is_not_made() {
         (json!({ "name": "PC", "os": "plan-9", "trust": "workplace" }), "known are windows-10"),
         (json!({ "name": "PC", "os": "linux", "trust": "none" }), "`trust`"),
         (json!({ "name": "PC", "os": "linux", "trust": "workplace", "device_id": "7" }), "GUID"),
-        (json!({ "name": "PC", "os": "linux", "trust": "server-ad", "owner": "bob" }), "no owner"),
+        (
+            json!({ "name": "PC", "os": "windows-10", "trust": "server-ad", "owner": "bob" }),
+            "no owner",
+        ),
         (json!({ "name": "PC", "os": "linux", "trust": "server-ad", "sid": "S-1-5-21-1" }), "both"),
         (
             json!({ "name": "PC", "os": "linux", "trust": "azure-ad", "sid": "S-1-5-21-1" }),

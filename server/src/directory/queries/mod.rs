@@ -15,6 +15,7 @@ use linarite_core::device::Device;
 use linarite_core::ids::{ObjectId, UserId};
 use linarite_core::refusal::QueryRefusal;
 use linarite_core::user::User;
+use linarite_core::visibility::DeviceView;
 use rusqlite::{Connection, params_from_iter};
 
 pub use ask::{
@@ -127,7 +128,10 @@ impl Directory {
     pub fn owners_of(&self, device: ObjectId) -> Result<Option<Vec<User>>, DirectoryError> {
         self.store.point(|c| {
             let Some(device) = rows::device_by_object_id(c, device)? else { return Ok(None) };
-            let owner = device.owner.map(|owner| rows::user_by_id(c, owner)).transpose()?;
+            let owner = DeviceView::of(&device)
+                .owner
+                .map(|owner| rows::user_by_id(c, owner))
+                .transpose()?;
             Ok(Some(owner.flatten().into_iter().collect()))
         })
     }

@@ -8,19 +8,20 @@ use linarite_core::access::{DeviceChange, may_change};
 use linarite_core::device::Device;
 use linarite_core::ids::UserId;
 use linarite_core::refusal::QueryRefusal;
+use linarite_core::visibility::DeviceView;
 use serde_json::{Map, Value};
 
 use super::answer::{self, Refused};
 use super::odata::options::Options;
-use super::odata::page_token;
 use super::path::DeviceName;
 use super::shape::{DEVICE, Listing, Shown};
 use super::{RESOURCE, conditions, context, next_link};
-use crate::directory::{DeviceEdit, DeviceQuery, Filter, Page, Test};
-use crate::journal::Kind;
+use crate::directory::{DeviceEdit, DeviceQuery, Page};
 use crate::services::call::Call;
+use crate::services::change::{self, Change, NAME_LENGTH};
 use crate::services::reply::Reply;
-use crate::services::token::{Accepted, about};
+use crate::services::token::Accepted;
+use crate::services::{listing, page_token};
 
 /// Properties of a device that the service lets clients change and that are not emulated here.
 const UNEMULATED_CHANGES: [&str; 5] = [
@@ -30,9 +31,6 @@ const UNEMULATED_CHANGES: [&str; 5] = [
     "isManaged",
     "extensionAttributes",
 ];
-
-/// Characters of a display name at most.
-const NAME_LENGTH: usize = 256;
 
 /// The device that a path names.
 pub(super) fn find(call: &Call, name: &DeviceName) -> Result<Device, Refused> {
@@ -61,7 +59,7 @@ pub(super) fn get(call: &Call, version: &str, name: &DeviceName) -> Result<Reply
     let device = find(call, name)?;
     let context = context(call, version, &format!("devices{}/$entity", selection.in_context()));
     let first = Some(("@odata.context", context.as_str()));
-    Ok(answer::ok(call, &Shown { first, object: &device, selection: &selection }))
+    Ok(answer::ok(call, &Shown { first, object: &DeviceView::of(&device), selection: &selection }))
 }
 
 /// What the options of a request ask of the directory.
@@ -81,35 +79,9 @@ fn query(options: &Options, owner: Option<UserId>) -> Result<DeviceQuery, Refuse
     })
 }
 
-async fn ask(call: &Call, mut query: DeviceQuery) -> Result<Page, Refused> {
-    hold_back(call, &mut query).await?;
-    let page = call.world.directory.list_devices(query).await?;
-    let page = page.map_err(|refusal| Refused::query(refusal, ""))?;
-    if page.scanned {
-        call.note("scan", true);
-    }
-    Ok(page)
-}
-
-/// Leaves out the records that faults keep back; the strike is noted when there are such among what is asked for.
-async fn hold_back(call: &Call, query: &mut DeviceQuery) -> Result<(), Refused> {
-    let unseen = call.world.faults.unseen_records(call.now());
-    let Some((fault, _)) = unseen.first().cloned() else { return Ok(()) };
-    let held = Filter::Is(Test::DeviceIdIn(unseen.into_iter().map(|(_, id)| id).collect()));
-    let asked: Vec<Filter> = query.filter.take().into_iter().collect();
-    let and = |other: Filter| Some(Filter::All(asked.iter().cloned().chain([other]).collect()));
-    let hidden = DeviceQuery {
-        filter: and(held.clone()),
-        owner: query.owner,
-        top: 1,
-        ..DeviceQuery::default()
-    };
-    let found = call.world.directory.list_devices(hidden).await?;
-    if found.is_ok_and(|page| !page.items.is_empty()) {
-        call.note("fault", fault);
-    }
-    query.filter = and(Filter::Not(Box::new(held)));
-    Ok(())
+async fn ask(call: &Call, query: DeviceQuery) -> Result<Page, Refused> {
+    let page = listing::devices(call, query).await?;
+    page.map_err(|refusal| Refused::query(refusal, ""))
 }
 
 /// A page of all devices.
@@ -142,12 +114,13 @@ async fn page(
     let options = Options::read(call)?;
     let selection = DEVICE.select(options.select.as_deref())?;
     let page = ask(call, query(&options, owner)?).await?;
+    let views: Vec<_> = page.items.iter().map(DeviceView::of).collect();
     let shown = |object| Shown { first, object, selection: &selection };
     let list = Listing {
         context: context(call, version, &format!("{of}{}", selection.in_context())),
         count: page.count,
         next: page.next.as_ref().map(|cursor| next_link(call, &page_token::print(cursor))),
-        value: page.items.iter().map(shown).collect(),
+        value: views.iter().map(shown).collect(),
     };
     Ok(answer::ok(call, &list))
 }
@@ -219,16 +192,6 @@ fn note(call: &Call, operation: &str, name: &DeviceName) {
     call.note("target", target.as_str());
 }
 
-/// Records a change of a device.
-fn changed(call: &Call, operation: &str, device: &Device, changes: Map<String, Value>) {
-    let mut fields = about(call, RESOURCE);
-    fields.insert("operation".to_owned(), operation.into());
-    fields.insert("target".to_owned(), device.object_id.to_string().into());
-    fields.insert("target_device".to_owned(), device.device_id.to_string().into());
-    fields.extend(changes);
-    call.record(Kind::DirectoryChange, fields);
-}
-
 /// Enables, disables or renames a device.
 pub(super) async fn update(
     call: &Call,
@@ -239,17 +202,12 @@ pub(super) async fn update(
     may_change(&accepted.user, DeviceChange::Update)?;
     let edit = read_edit(&call.body)?;
     let device = find(call, name)?;
-    let mut changes = Map::new();
-    if let Some(enabled) = edit.enabled {
-        changes.insert("enabled".to_owned(), enabled.into());
-    }
-    if let Some(name) = &edit.display_name {
-        changes.insert("name".to_owned(), name.as_str().into());
-    }
-    let settings = &call.world.tenant.settings;
-    let done = call.world.directory.edit_device(device.object_id, edit, settings, call.now());
-    done.await?.map_err(|refusal| Refused::query(refusal, device.object_id.to_string()))?;
-    changed(call, "devices.update", &device, changes);
+    carry_out(call, &device, Change::Update(edit)).await
+}
+
+async fn carry_out(call: &Call, device: &Device, change: Change) -> Result<Reply, Refused> {
+    let done = change::carry_out(call, RESOURCE, device, change).await?;
+    done.map_err(|refusal| Refused::query(refusal, device.object_id.to_string()))?;
     Ok(answer::done(call))
 }
 
@@ -262,9 +220,5 @@ pub(super) async fn delete(
     note(call, "devices.delete", name);
     may_change(&accepted.user, DeviceChange::Delete)?;
     let device = find(call, name)?;
-    let settings = &call.world.tenant.settings;
-    let done = call.world.directory.delete_device(device.object_id, settings, call.now());
-    done.await?.map_err(|refusal| Refused::query(refusal, device.object_id.to_string()))?;
-    changed(call, "devices.delete", &device, Map::new());
-    Ok(answer::done(call))
+    carry_out(call, &device, Change::Delete).await
 }

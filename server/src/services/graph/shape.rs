@@ -3,9 +3,10 @@
 //! Sections 11 and 12 of the device registration notes. Some properties are printed only when they are selected.
 //! Left out: management state, extension attributes and physical ids, which are null or empty.
 
-use linarite_core::device::{Device, DeviceKey};
+use linarite_core::device::DeviceKey;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
+use linarite_core::visibility::DeviceView;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::answer::Refused;
@@ -188,9 +189,8 @@ impl<T: std::fmt::Display> Serialize for Text<T> {
     }
 }
 
-/// A moment to the second, as the directory keeps its times.
 fn time(moment: Option<Instant>) -> Option<String> {
-    moment.map(|at| rfc3339(Instant::from_seconds(at.seconds())))
+    moment.map(rfc3339)
 }
 
 const NULL: Option<bool> = None;
@@ -241,22 +241,22 @@ impl AlternativeSecurityId {
     }
 }
 
-impl Properties for Device {
+impl Properties for DeviceView<'_> {
     fn print<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error> {
         match name {
             "id" => to.serialize_entry(name, &Text(self.object_id)),
-            "accountEnabled" => to.serialize_entry(name, &self.enabled()),
+            "accountEnabled" => to.serialize_entry(name, &self.enabled),
             "approximateLastSignInDateTime" => to.serialize_entry(name, &time(self.last_activity)),
             "createdDateTime" => to.serialize_entry(name, &time(Some(self.created))),
             "deviceId" => to.serialize_entry(name, &Text(self.device_id)),
             "deviceVersion" => to.serialize_entry(name, &2),
             "displayName" => to.serialize_entry(name, &self.display_name),
-            "onPremisesSecurityIdentifier" => {
-                to.serialize_entry(name, &self.on_premises.as_ref().map(|on| on.sid.as_str()))
-            }
+            "onPremisesSecurityIdentifier" => to.serialize_entry(name, &self.sid),
             "onPremisesSyncEnabled" => {
-                to.serialize_entry(name, &self.on_premises.as_ref().map(|_| true))
+                to.serialize_entry(name, &self.synchronised().then_some(true))
             }
+            "isCompliant" => to.serialize_entry(name, &self.compliant),
+            "isManaged" => to.serialize_entry(name, &self.managed),
             "operatingSystem" => to.serialize_entry(name, &self.os),
             "operatingSystemVersion" => to.serialize_entry(name, &self.os_version),
             "physicalIds" | "systemLabels" => to.serialize_entry(name, &[NULL; 0]),
@@ -265,7 +265,7 @@ impl Properties for Device {
             "trustType" => to.serialize_entry(name, self.trust.word()),
             "extensionAttributes" => to.serialize_entry(name, &Extensions),
             "alternativeSecurityIds" => {
-                let ids: Vec<_> = self.key.iter().map(AlternativeSecurityId::new).collect();
+                let ids: Vec<_> = self.key.into_iter().map(AlternativeSecurityId::new).collect();
                 to.serialize_entry(name, &ids)
             }
             _ => to.serialize_entry(name, &NULL),

@@ -6,7 +6,6 @@
 pub(super) mod expr;
 mod lexer;
 pub(super) mod options;
-pub(super) mod page_token;
 mod parser;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,9 @@ use linarite_core::instant::Instant;
 use proptest::prelude::*;
 
 use super::expr::{Expr, Literal, Op};
-use super::{page_token, parse};
+use super::parse;
 use crate::directory::{Cursor, SortKey};
+use crate::services::page_token;
 
 fn compare(property: &str, op: Op, value: Literal) -> Expr {
     Expr::Compare { property: property.to_owned(), op, value }

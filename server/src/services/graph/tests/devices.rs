@@ -3,6 +3,7 @@
 use http::Method;
 use linarite_core::device::{DeviceKey, OnPremises, TrustType};
 use linarite_core::ids::{Sid, Thumbprint};
+use linarite_core::visibility::DeviceView;
 use serde_json::json;
 
 use super::super::shape::{DEVICE, Shown};
@@ -71,7 +72,7 @@ async fn the_key_is_utf_16_in_base64() {
     device.on_premises = Some(OnPremises { sid, certificate: vec![1] });
     let names = ["alternativeSecurityIds", "ONPREMISESSECURITYIDENTIFIER"].map(str::to_owned);
     let selection = DEVICE.select(Some(&names)).unwrap();
-    let shown = Shown { first: None, object: &device, selection: &selection };
+    let shown = Shown { first: None, object: &DeviceView::of(&device), selection: &selection };
     let json = serde_json::to_value(shown).unwrap();
     assert_eq!(json["onPremisesSecurityIdentifier"], "S-1-5-21-1-2-3-1104");
     // printf 'X509:<SHA1-TP-PUBKEY>AB' | iconv -t UTF-16LE | base64 -w0

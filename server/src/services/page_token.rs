@@ -1,4 +1,4 @@
-//! `$skiptoken`: a place in a list, as base64url of one tag byte, the object id and the sort key.
+//! A place in a list, as base64url of one tag byte, the object id and the sort key: `$skiptoken` of the directory APIs.
 //!
 //! The token is opaque to clients. One that was not made here, or was damaged, is refused rather than guessed at.
 
@@ -9,7 +9,7 @@ use crate::directory::{Cursor, SortKey};
 use crate::keys::encoding::{from_url, to_url};
 
 /// Prints a place.
-pub(in crate::services::graph) fn print(cursor: &Cursor) -> String {
+pub fn print(cursor: &Cursor) -> String {
     let (kind, key): (u8, Vec<u8>) = match &cursor.key {
         SortKey::Id => (0, Vec::new()),
         SortKey::Name(name) => (1, name.clone().into_bytes()),
@@ -23,7 +23,7 @@ pub(in crate::services::graph) fn print(cursor: &Cursor) -> String {
 }
 
 /// Reads a place; `None` when it is none of ours.
-pub(in crate::services::graph) fn read(token: &str) -> Option<Cursor> {
+pub fn read(token: &str) -> Option<Cursor> {
     let bytes = from_url(token)?;
     let (tag, rest) = bytes.split_first()?;
     let (id, key) = rest.split_first_chunk::<16>()?;

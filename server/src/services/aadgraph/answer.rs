@@ -1,0 +1,148 @@
+//! How Azure AD Graph answers: JSON with its request ids, and the envelope of a refusal (`odata.error`).
+//!
+//! Section 12.1 of the device registration notes. Codes, statuses and messages come from `server/data/aadgraph.toml`.
+//! Left out: Atom, and the other levels of metadata.
+
+use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
+use linarite_core::refusal::{AccessRefusal, QueryRefusal};
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::directory::DirectoryError;
+use crate::services::call::Call;
+use crate::services::reply::{self, Reply};
+use crate::services::tables::fill;
+
+const JSON: &str = "application/json;odata=minimalmetadata;streaming=true;charset=utf-8";
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The token or the role does not allow it.
+    Access(AccessRefusal),
+    /// The query or the change cannot be carried out; the text is what the message names.
+    Query(QueryRefusal, String),
+    /// The request is not one that is emulated: the word of its row, and what it is.
+    Wire(&'static str, String),
+    /// The directory failed.
+    Broken(DirectoryError),
+}
+
+impl From<DirectoryError> for Refused {
+    fn from(error: DirectoryError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<AccessRefusal> for Refused {
+    fn from(refusal: AccessRefusal) -> Self {
+        Self::Access(refusal)
+    }
+}
+
+impl Refused {
+    /// A query or a change that cannot be carried out.
+    pub(super) fn query(refusal: QueryRefusal, name: impl Into<String>) -> Self {
+        Self::Query(refusal, name.into())
+    }
+
+    /// No object has this name.
+    pub(super) fn not_found(name: &str) -> Self {
+        Self::Query(QueryRefusal::NotFound, name.to_owned())
+    }
+
+    /// A request that cannot be read; the message says what and what to do.
+    pub(super) fn malformed(message: impl Into<String>) -> Self {
+        Self::Query(QueryRefusal::Malformed, message.into())
+    }
+
+    /// A request that is well formed and not supported; the message says what.
+    pub(super) fn unsupported(message: impl Into<String>) -> Self {
+        Self::Query(QueryRefusal::Unsupported, message.into())
+    }
+
+    /// Prints the refusal and notes its reason.
+    pub(super) fn reply(self, call: &Call) -> Reply {
+        let (reason, name) = match &self {
+            Self::Access(refusal) => (refusal.reason(), ""),
+            Self::Query(refusal, name) => (refusal.reason(), name.as_str()),
+            Self::Wire(reason, name) => (*reason, name.as_str()),
+            Self::Broken(error) => {
+                tracing::error!(%error, "the directory failed");
+                call.note("detail", error.to_string());
+                ("directory-failed", "")
+            }
+        };
+        call.note("reason", reason);
+        if !name.is_empty() {
+            call.note("detail", name);
+        }
+        let (code, status, message) = match call.world.tables.aadgraph(reason) {
+            Some(row) => (
+                row.code.as_str(),
+                StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                fill(&row.message, &[("name", name)]),
+            ),
+            None => (
+                "Service_InternalServerError",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "linarite's directory failed; its log says why.".to_owned(),
+            ),
+        };
+        let envelope = json!({ "odata.error": {
+            "code": code,
+            "message": { "lang": "en", "value": message },
+            "requestId": call.request_id.to_string(),
+            "date": clock::format(call.now(), "%Y-%m-%dT%H:%M:%S"),
+        }});
+        let mut reply = body(status, call, &envelope);
+        if status == StatusCode::UNAUTHORIZED {
+            challenge(call, reply.headers_mut());
+        }
+        reply
+    }
+}
+
+/// Says where a token is to be had.
+fn challenge(call: &Call, headers: &mut HeaderMap) {
+    let authority = call.url("login.microsoftonline.com", "/common/oauth2/authorize");
+    let text = format!(
+        "Bearer realm=\"\", authorization_uri=\"{authority}\", client_id=\"00000002-0000-0000-c000-000000000000\""
+    );
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(WWW_AUTHENTICATE, value);
+    }
+}
+
+fn body(status: StatusCode, call: &Call, value: &Value) -> Reply {
+    let mut reply = match reply::print(value) {
+        Ok(body) => reply::with_body(status, JSON, body),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be printed");
+            reply::empty(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    };
+    identify(call, &mut reply);
+    reply
+}
+
+fn identify(call: &Call, reply: &mut Reply) {
+    let headers = reply.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&call.request_id.to_string()) {
+        headers.insert(HeaderName::from_static("request-id"), value);
+    }
+    headers.insert(HeaderName::from_static("dataserviceversion"), HeaderValue::from_static("3.0;"));
+}
+
+/// An object or a list.
+pub(super) fn ok(call: &Call, value: &Value) -> Reply {
+    body(StatusCode::OK, call, value)
+}
+
+/// Done, and nothing to say.
+pub(super) fn done(call: &Call) -> Reply {
+    let mut reply = reply::empty(StatusCode::NO_CONTENT);
+    identify(call, &mut reply);
+    reply
+}
