@@ -85,6 +85,7 @@ mod tests {
     use crate::ids::{Guid, TenantId, UserId};
     use crate::refusal::SignInRefusal;
     use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
+    use crate::user::Account;
 
     const START: Instant = Instant::from_millis(1_000_000);
     const END: Instant = Instant::from_millis(2_000_000);
@@ -158,6 +159,7 @@ mod tests {
             immutable_id: Some("id".to_owned()),
             epoch: 0,
             devices: 0,
+            account: Account::default(),
         };
         let domains = ["fabrikam.test".to_owned()];
         let check = |user: Option<&User>| signs_in(&tenant, &domains, user);

@@ -2,7 +2,7 @@
 //!
 //! Sections 4.4 and 11 of the device registration notes. The record is the directory's view: what the computer itself
 //! believes is kept by the computer, which is why a deleted device goes on calling itself registered (FAQ A7).
-//! Left out: management state, extension attributes and physical ids.
+//! Left out: extension attributes and physical ids.
 
 use crate::ids::{DeviceId, ObjectId, Sid, Thumbprint, UserId};
 use crate::instant::Instant;
@@ -76,6 +76,16 @@ pub struct OnPremises {
     pub certificate: Vec<u8>,
 }
 
+/// What device management says of a device; `None` as long as nothing was said. A record is managed and compliant when an
+/// administrator, or an enrolment, has said so; nothing makes it so by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Management {
+    /// Whether it is managed.
+    pub managed: Option<bool>,
+    /// Whether it meets the rules of its management.
+    pub compliant: Option<bool>,
+}
+
 /// A device record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -107,6 +117,8 @@ pub struct Device {
     pub on_premises: Option<OnPremises>,
     /// Enabled or not, and from when that counts.
     pub standing: Standing,
+    /// Whether it is managed, and compliant.
+    pub management: Management,
 }
 
 impl Device {

@@ -80,6 +80,7 @@ mod tests {
     use super::*;
     use crate::ids::{Guid, TenantId, UserId};
     use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
+    use crate::user::Account;
 
     const STS: &str = "sts.fabrikam.test";
 
@@ -112,6 +113,7 @@ mod tests {
             immutable_id: None,
             epoch: 0,
             devices: 0,
+            account: Account::default(),
         }
     }
 

@@ -173,6 +173,10 @@ guid_id!(
     /// An application: `client_id`, `appid`.
     AppId
 );
+guid_id!(
+    /// A policy of conditional access, as a claims challenge names it.
+    PolicyId
+);
 
 /// The SHA-1 thumbprint of a certificate. Prints in upper-case hexadecimal, as Windows and the join answer do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

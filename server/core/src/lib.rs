@@ -2,12 +2,13 @@
 //!
 //! What a directory holds ([`tenant`], [`user`], [`device`]), when others see it ([`replication`]) and who does
 //! ([`visibility`]), what a join, a leave, a disable or a deletion does to it ([`registration`], [`revocation`]), and who
-//! may sign in, use a grant or reach a resource, and why not ([`signin`], [`access`]). What the documents leave open is a
+//! may sign in, use a grant or reach a resource, and why not ([`signin`], [`conditional`], [`access`]). What the documents leave open is a
 //! setting ([`tenant::Settings`]), whose default follows from the year that is emulated ([`era`]). Every way to say no is a
 //! variant in [`refusal`]. Nothing here does I/O, reads a clock, draws a number or knows a wire format.
 
 pub mod access;
 pub mod assertion;
+pub mod conditional;
 pub mod device;
 pub mod era;
 pub mod federation;

@@ -104,6 +104,28 @@ refusals! {
     }
 }
 
+refusals! {
+    /// Why conditional access gives no tokens (FAQ A20, A21). They stand in the order in which they are told.
+    PolicyRefusal {
+        /// A policy lets nobody in.
+        Blocked = "policy-blocked",
+        /// The user has a second factor and has not shown it.
+        SecondFactorRequired = "second-factor-required",
+        /// The user has none to show.
+        SecondFactorMissing = "second-factor-not-registered",
+        /// No device, or one that is not marked as compliant.
+        DeviceNotCompliant = "device-not-compliant",
+        /// No device, or one that is not joined on premises.
+        DeviceNotHybrid = "device-not-hybrid",
+        /// The user has registered devices, and none took part in the sign-in.
+        DeviceNotShown = "device-not-shown",
+        /// The user has no registered device.
+        DeviceNotRegistered = "device-not-registered",
+        /// One of several states of the device would do, and it is in none of them.
+        DeviceStateUnfit = "device-state-unfit",
+    }
+}
+
 /// Why no tokens are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionRefusal {
@@ -115,6 +137,8 @@ pub enum SessionRefusal {
     Grant(GrantRefusal),
     /// Because of the assertion that was shown.
     Assertion(AssertionRefusal),
+    /// Because of a policy.
+    Policy(PolicyRefusal),
 }
 
 impl SessionRefusal {
@@ -125,6 +149,7 @@ impl SessionRefusal {
             Self::Device(refusal) => refusal.reason(),
             Self::Grant(refusal) => refusal.reason(),
             Self::Assertion(refusal) => refusal.reason(),
+            Self::Policy(refusal) => refusal.reason(),
         }
     }
 }
@@ -150,6 +175,12 @@ impl From<GrantRefusal> for SessionRefusal {
 impl From<AssertionRefusal> for SessionRefusal {
     fn from(refusal: AssertionRefusal) -> Self {
         Self::Assertion(refusal)
+    }
+}
+
+impl From<PolicyRefusal> for SessionRefusal {
+    fn from(refusal: PolicyRefusal) -> Self {
+        Self::Policy(refusal)
     }
 }
 
@@ -297,6 +328,7 @@ mod tests {
             .chain(QueryRefusal::ALL.iter().map(|r| r.reason()))
             .chain(FederationRefusal::ALL.iter().map(|r| r.reason()))
             .chain(AssertionRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(PolicyRefusal::ALL.iter().map(|r| r.reason()))
             .collect();
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
     }

@@ -6,7 +6,7 @@
 //! Left out: re-use of a record by a second join, down-level enrolment, and who of the users may join beyond "everyone"
 //! and "nobody".
 
-use crate::device::{Device, DeviceKey, TrustType};
+use crate::device::{Device, DeviceKey, Management, TrustType};
 use crate::ids::{DeviceId, ObjectId, Sid, UserId};
 use crate::instant::{Instant, Span};
 use crate::refusal::{DeviceRefusal, JoinRefusal};
@@ -98,6 +98,7 @@ pub fn joined(
         transport_key: particulars.transport_key,
         on_premises: None,
         standing: Standing::default(),
+        management: Management::default(),
     }
 }
 
@@ -256,6 +257,7 @@ mod tests {
             transport_key: None,
             on_premises: None,
             standing: Standing::default(),
+            management: Management::default(),
         }
     }
 

@@ -157,6 +157,7 @@ mod tests {
     use crate::instant::Span;
     use crate::revocation::Standing;
     use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
+    use crate::user::Account;
 
     fn tenant() -> Tenant {
         let domain = |name: &str, kind| Domain { name: name.to_owned(), kind };
@@ -188,6 +189,7 @@ mod tests {
             immutable_id: None,
             epoch: 3,
             devices: 0,
+            account: Account::default(),
         }
     }
 

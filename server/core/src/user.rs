@@ -1,6 +1,6 @@
 //! A user of the directory and what its directory roles allow.
 //!
-//! Left out: groups, licences and authentication methods beyond a password, which no rule asks for yet.
+//! Left out: licences, and groups as objects of their own: a group is a name that its members carry.
 
 use crate::ids::UserId;
 
@@ -45,6 +45,15 @@ impl Role {
     }
 }
 
+/// What the directory knows of an account beside its name and its password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Names of the groups that the user is a member of.
+    pub groups: Vec<String>,
+    /// The secret of a time-based one-time password, base32: the user's second factor.
+    pub totp: Option<String>,
+}
+
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -67,6 +76,8 @@ pub struct User {
     pub epoch: u32,
     /// Joined and registered devices that the user owns.
     pub devices: u32,
+    /// What else is known of the account.
+    pub account: Account,
 }
 
 impl User {
