@@ -13,6 +13,7 @@
 
 mod bad_grant;
 mod bad_join;
+mod conditional;
 mod faces;
 mod faults;
 mod federation;

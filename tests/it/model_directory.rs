@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::ids::{DeviceId, ObjectId, Thumbprint};
-use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal, SessionRefusal};
+use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal};
 use linarite_core::registration::{JoinKind, Particulars};
 use linarite_core::tenant::{RevokeDelay, Tenant};
 use linarite_core::user::User;
 use linarite_server::clock::{Instant, Span};
 use linarite_server::directory::{
-    DeviceEdit, DeviceEvidence, DeviceQuery, Directory, Identity, Join, SignIn, UserEvidence,
-    UserKey,
+    DeviceEdit, DeviceEvidence, DeviceQuery, Directory, Identity, Join, Purpose, SignIn,
+    UserEvidence, UserKey,
 };
 use linarite_server::world::plan;
 use proptest::prelude::*;
@@ -132,7 +132,7 @@ impl Run {
         }
         let people = users.iter().map(|(_, user)| user.clone()).collect();
         let identity = Identity { seed: 7, document: "{}".to_owned(), starts: 0 };
-        directory.fill(identity, users, Vec::new()).await.unwrap();
+        directory.fill(identity, users, Vec::new(), vec![]).await.unwrap();
         Self { directory, tenant: Arc::new(tenant), people, story, given: Given::default() }
     }
 
@@ -170,7 +170,7 @@ impl Run {
     }
 
     async fn edit(&mut self, device: usize, enabled: bool) -> (Told, Told) {
-        let edit = DeviceEdit { enabled: Some(enabled), display_name: None };
+        let edit = DeviceEdit { enabled: Some(enabled), ..DeviceEdit::default() };
         let object = self.given.devices[device].0;
         let said =
             self.directory.edit_device(object, edit, &self.tenant.settings, self.now()).await;
@@ -217,7 +217,13 @@ impl Run {
 
     /// A sign-in or the use of a grant; what it gives is kept.
     async fn enter(&mut self, user: UserEvidence, device: DeviceEvidence, held: Held) -> Told {
-        let sign_in = SignIn { user, device, once: Vec::new(), now: self.now() };
+        let sign_in = SignIn {
+            user,
+            device,
+            once: Vec::new(),
+            now: self.now(),
+            purpose: Purpose::PrimaryRefreshToken,
+        };
         let said = self.directory.sign_in(&self.tenant, Vec::new(), sign_in).await.unwrap();
         if let Ok(session) = &said {
             let (user, epoch) = (session.user.id, session.user.epoch);
@@ -229,7 +235,7 @@ impl Run {
             self.story.grants.push(held);
             self.story.tokens.push(held);
         }
-        said.map(drop).map_err(SessionRefusal::reason)
+        said.map(drop).map_err(|denied| denied.refusal.reason())
     }
 
     async fn apply(&mut self, op: &Op) -> (Told, Told) {

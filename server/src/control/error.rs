@@ -54,6 +54,7 @@ impl From<AdminError> for Refusal {
             AdminError::DeviceUnknown(_) => (StatusCode::NOT_FOUND, "device-unknown"),
             AdminError::DeviceAmbiguous { .. } => (StatusCode::CONFLICT, "device-ambiguous"),
             AdminError::UserUnknown(_) => (StatusCode::NOT_FOUND, "user-unknown"),
+            AdminError::PolicyUnknown(_) => (StatusCode::NOT_FOUND, "policy-unknown"),
             AdminError::Conflict(_) | AdminError::Fault(FaultError::Running(_)) => {
                 (StatusCode::CONFLICT, "exists")
             }

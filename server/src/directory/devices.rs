@@ -2,7 +2,7 @@
 //!
 //! FAQ A7 and A16: neither a deletion nor a disable tells the computer anything.
 
-use linarite_core::device::{Device, KnownDevice, OnPremises, Tombstone, TrustType};
+use linarite_core::device::{Device, KnownDevice, Management, OnPremises, Tombstone, TrustType};
 use linarite_core::ids::{DeviceId, ObjectId, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::QueryRefusal;
@@ -21,6 +21,10 @@ pub struct DeviceEdit {
     pub enabled: Option<bool>,
     /// Rename.
     pub display_name: Option<String>,
+    /// Say that it is managed, or not.
+    pub managed: Option<bool>,
+    /// Say that it is compliant, or not.
+    pub compliant: Option<bool>,
 }
 
 /// A record that an administrator makes, or that synchronisation brings.
@@ -136,6 +140,7 @@ impl Directory {
                     transport_key: None,
                     on_premises: new.on_premises,
                     standing: Standing::default(),
+                    management: Management::default(),
                 };
                 rows::put_device(c, &device)?;
                 rows::count_device(c, &device, 1)?;
@@ -170,6 +175,11 @@ impl Directory {
                 if let Some(name) = edit.display_name {
                     device.display_name = name;
                 }
+                let before = device.management;
+                device.management = Management {
+                    managed: edit.managed.or(before.managed),
+                    compliant: edit.compliant.or(before.compliant),
+                };
                 rows::put_device(c, &device)?;
                 Ok(Ok(device))
             })

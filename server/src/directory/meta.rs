@@ -1,5 +1,6 @@
 //! What a directory knows of itself: which world it holds, how often it was started, and snapshots of all of it.
 
+use linarite_core::conditional::Policy;
 use linarite_core::device::Device;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
@@ -60,6 +61,7 @@ impl Directory {
         identity: Identity,
         users: Vec<(String, User)>,
         devices: Vec<Device>,
+        policies: Vec<Policy>,
     ) -> Result<(), DirectoryError> {
         self.store
             .write(move |c| {
@@ -72,6 +74,9 @@ impl Directory {
                 for device in &devices {
                     rows::put_device(c, device)?;
                     rows::count_device(c, device, 1)?;
+                }
+                for policy in &policies {
+                    super::policies::put_policy(c, policy)?;
                 }
                 Ok(())
             })

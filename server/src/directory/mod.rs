@@ -8,6 +8,7 @@
 mod devices;
 mod inventory;
 mod meta;
+mod policies;
 mod queries;
 mod registrations;
 mod rows;
@@ -32,7 +33,7 @@ pub use queries::{
     TimeTest, UserPage,
 };
 pub use registrations::{Hybrid, Join, Joined, SynchronisedComputer};
-pub use sessions::{DeviceEvidence, OnceMark, Session, SignIn, UserEvidence};
+pub use sessions::{Denied, DeviceEvidence, OnceMark, Purpose, Session, SignIn, UserEvidence};
 pub use users::{NewUser, UserKey};
 
 /// The directory could not answer: not a refusal, a fault of the machine or of this program.

@@ -1,10 +1,10 @@
 //! From rows to the values of core, and back.
 
-use linarite_core::device::{Device, DeviceKey, OnPremises, Tombstone, TrustType};
+use linarite_core::device::{Device, DeviceKey, Management, OnPremises, Tombstone, TrustType};
 use linarite_core::ids::{DeviceId, Guid, ObjectId, Sid, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::revocation::{Revocation, Standing};
-use linarite_core::user::{Role, User};
+use linarite_core::user::{Account, Role, User};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -13,7 +13,7 @@ use super::DirectoryError;
 /// The columns of a device, in the order in which [`device`] reads them.
 pub(super) const DEVICE: &str = "object_id, device_id, name, os, os_version, trust, owner, created, registered, \
      activity, thumbprint, alt_security_id, transport_key, sid, computer_certificate, disabled_made, disabled_tokens, \
-     disabled_resources, epoch";
+     disabled_resources, epoch, managed, compliant";
 
 /// The columns of a tombstone, in the order in which [`tombstone`] reads them.
 pub(super) const TOMBSTONE: &str = "device_id, object_id, name, trust, thumbprint, alt_security_id, transport_key, \
@@ -21,7 +21,7 @@ pub(super) const TOMBSTONE: &str = "device_id, object_id, name, trust, thumbprin
 
 /// The columns of a user, in the order in which [`user`] reads them.
 pub(super) const USER: &str =
-    "id, upn, name, password, enabled, roles, immutable_id, epoch, devices";
+    "id, upn, name, password, enabled, roles, immutable_id, epoch, devices, member_of, totp";
 
 /// The bytes of an id as they are kept.
 pub(super) const fn id(guid: Guid) -> [u8; 16] {
@@ -31,6 +31,11 @@ pub(super) const fn id(guid: Guid) -> [u8; 16] {
 /// The key by which names are compared: without case.
 pub(super) fn fold(name: &str) -> String {
     name.to_lowercase()
+}
+
+/// A list of texts as it is kept: each on a line of its own.
+pub(super) fn lines(kept: &str) -> Vec<String> {
+    kept.lines().map(str::to_owned).collect()
 }
 
 fn guid(row: &Row<'_>, column: usize) -> rusqlite::Result<Guid> {
@@ -90,6 +95,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         transport_key: row.get(12)?,
         on_premises: sid.zip(certificate).map(|(sid, certificate)| OnPremises { sid, certificate }),
         standing: Standing { disabled: revocation(row, 15)?, deleted: None, epoch: row.get(18)? },
+        management: Management { managed: row.get(19)?, compliant: row.get(20)? },
     })
 }
 
@@ -123,6 +129,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         immutable_id: row.get(6)?,
         epoch: row.get(7)?,
         devices: row.get(8)?,
+        account: Account { groups: lines(&row.get::<_, String>(9)?), totp: row.get(10)? },
     })
 }
 
@@ -132,7 +139,7 @@ pub(super) fn put_device(c: &Connection, device: &Device) -> Result<(), Director
     let on_premises = device.on_premises.as_ref();
     c.prepare_cached(&format!(
         "INSERT OR REPLACE INTO devices (name_key, {DEVICE}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
     ))?
     .execute(params![
         fold(&device.display_name),
@@ -155,6 +162,8 @@ pub(super) fn put_device(c: &Connection, device: &Device) -> Result<(), Director
         disabled.map(|r| r.tokens.millis()),
         disabled.map(|r| r.resources.millis()),
         device.standing.epoch,
+        device.management.managed,
+        device.management.compliant,
     ])?;
     Ok(())
 }
@@ -193,7 +202,7 @@ pub(super) fn put_user(
 ) -> Result<(), DirectoryError> {
     let roles = user.roles.iter().map(|r| r.word()).collect::<Vec<_>>().join(" ");
     c.prepare_cached(&format!(
-        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
     ))?
     .execute(params![
         id(user.id.guid()),
@@ -205,6 +214,8 @@ pub(super) fn put_user(
         user.immutable_id,
         user.epoch,
         user.devices,
+        user.account.groups.join("\n"),
+        user.account.totp,
         fold(&user.upn),
         key,
     ])?;

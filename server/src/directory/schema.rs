@@ -82,6 +82,26 @@ INSERT INTO meta (key, value) VALUES ('count:devices', 0), ('made:device', 0), (
     "
 CREATE INDEX users_by_immutable_id ON users (immutable_id) WHERE immutable_id IS NOT NULL;
 ",
+    "
+ALTER TABLE users ADD COLUMN member_of TEXT NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN totp TEXT;
+ALTER TABLE devices ADD COLUMN managed INTEGER;
+ALTER TABLE devices ADD COLUMN compliant INTEGER;
+CREATE TABLE policies (
+  id BLOB PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  state TEXT NOT NULL,
+  apps TEXT,
+  apps_except TEXT NOT NULL,
+  users TEXT,
+  groups_of TEXT NOT NULL,
+  users_except TEXT NOT NULL,
+  groups_except TEXT NOT NULL,
+  platforms TEXT NOT NULL,
+  controls TEXT NOT NULL,
+  one_is_enough INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Brings a database to the newest version and sets how the connection works.

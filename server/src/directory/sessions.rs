@@ -4,17 +4,18 @@
 //! activity when the last one is old.
 
 use linarite_core::access::{TokenDevice, with_token};
+use linarite_core::conditional::{Platform, Request, Verdict, evaluate};
 use linarite_core::device::{KnownDevice, ShownCertificate};
-use linarite_core::ids::{DeviceId, Thumbprint, UserId};
+use linarite_core::ids::{AppId, DeviceId, PolicyId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
-use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal};
+use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
 use linarite_core::signin::{BoundGrant, DeviceProof, UserProof, session};
 use linarite_core::tenant::Tenant;
 use linarite_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::devices::known;
-use super::{Directory, DirectoryError, rows};
+use super::{Directory, DirectoryError, policies, rows};
 
 /// Something that may be used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,24 @@ pub enum DeviceEvidence {
     },
 }
 
+/// What a sign-in is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A primary refresh token, which is for no resource: conditional access is not asked.
+    PrimaryRefreshToken,
+    /// Tokens for a resource: conditional access is asked.
+    Resource {
+        /// The application that they are for.
+        app: AppId,
+        /// Whether devices are registered or enrolled with it.
+        sets_up_devices: bool,
+        /// The platform that the client says it runs on.
+        platform: Option<Platform>,
+        /// Whether the user has proved a second factor.
+        second_factor: bool,
+    },
+}
+
 /// A sign-in, or the use of a grant.
 #[derive(Clone, Debug)]
 pub struct SignIn {
@@ -87,6 +106,8 @@ pub struct SignIn {
     pub once: Vec<OnceMark>,
     /// Now.
     pub now: Instant,
+    /// What for.
+    pub purpose: Purpose,
 }
 
 /// Who signed in, on what.
@@ -96,6 +117,25 @@ pub struct Session {
     pub user: User,
     /// The device, when one took part.
     pub device: Option<KnownDevice>,
+    /// Names of report-only policies that would have refused.
+    pub reported: Vec<String>,
+}
+
+/// Why a sign-in is refused.
+#[derive(Clone, Debug)]
+pub struct Denied {
+    /// The refusal.
+    pub refusal: SessionRefusal,
+    /// The policies behind it, when it is one of conditional access.
+    pub policies: Vec<(PolicyId, String)>,
+    /// What was known of the device, when one took part and a policy refused.
+    pub device: Option<KnownDevice>,
+}
+
+impl From<SessionRefusal> for Denied {
+    fn from(refusal: SessionRefusal) -> Self {
+        Self { refusal, policies: Vec::new(), device: None }
+    }
 }
 
 fn by_thumbprint(
@@ -128,7 +168,7 @@ fn decide(
     tenant: &Tenant,
     unseen: &[DeviceId],
     sign_in: &SignIn,
-) -> Result<Result<Session, SessionRefusal>, DirectoryError> {
+) -> Result<Result<Session, Denied>, DirectoryError> {
     let device = match &sign_in.device {
         DeviceEvidence::None => None,
         DeviceEvidence::Certificate(shown) => by_thumbprint(c, shown.key.thumbprint)?,
@@ -177,10 +217,41 @@ fn decide(
         unseen,
         sign_in.now,
     );
-    Ok(match (allowed, user) {
-        (Ok(()), Some(user)) => Ok(Session { user, device }),
-        (Ok(()), None) => Err(linarite_core::refusal::SignInRefusal::UserUnknown.into()),
-        (Err(refusal), _) => Err(refusal),
+    match (allowed, user) {
+        (Ok(()), Some(user)) => let_in(c, user, device, &sign_in.purpose),
+        (Ok(()), None) => Ok(Err(SessionRefusal::from(SignInRefusal::UserUnknown).into())),
+        (Err(refusal), _) => Ok(Err(refusal.into())),
+    }
+}
+
+/// What the policies say to somebody who has proved who it is.
+fn let_in(
+    c: &Connection,
+    user: User,
+    device: Option<KnownDevice>,
+    purpose: &Purpose,
+) -> Result<Result<Session, Denied>, DirectoryError> {
+    let Verdict { refusal, unmet, unmet_names, reported } = match purpose {
+        Purpose::PrimaryRefreshToken => Verdict::default(),
+        Purpose::Resource { app, sets_up_devices, platform, second_factor } => {
+            let request = Request {
+                app: *app,
+                sets_up_devices: *sets_up_devices,
+                user: &user,
+                device: device.as_ref(),
+                platform: *platform,
+                second_factor: *second_factor,
+                has_second_factor: user.account.totp.is_some(),
+            };
+            evaluate(&policies::all(c)?, &request)
+        }
+    };
+    Ok(match refusal {
+        None => Ok(Session { user, device, reported }),
+        Some(refusal) => {
+            let policies = unmet.into_iter().zip(unmet_names).collect();
+            Err(Denied { refusal: refusal.into(), policies, device })
+        }
     })
 }
 
@@ -204,7 +275,7 @@ impl Directory {
         tenant: &std::sync::Arc<Tenant>,
         unseen: Vec<DeviceId>,
         sign_in: SignIn,
-    ) -> Result<Result<Session, SessionRefusal>, DirectoryError> {
+    ) -> Result<Result<Session, Denied>, DirectoryError> {
         if sign_in.once.is_empty() {
             let decided = self.store.point(|c| decide(c, tenant, &unseen, &sign_in))?;
             let due = decided.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
@@ -220,7 +291,7 @@ impl Directory {
                     unused &= mark_used(c, *mark, sign_in.now)?;
                 }
                 if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
-                    return Ok(Err(mark.used.into()));
+                    return Ok(Err(SessionRefusal::from(mark.used).into()));
                 }
                 let decided = decide(c, &tenant, &unseen, &sign_in)?;
                 if let Ok(session) = &decided

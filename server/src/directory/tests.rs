@@ -6,7 +6,7 @@ use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{JoinKind, Particulars};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, Settings, Tenant};
-use linarite_core::user::User;
+use linarite_core::user::{Account, User};
 
 use super::{Directory, DirectoryError, Identity, Join, UserKey};
 
@@ -38,9 +38,10 @@ async fn directory() -> Directory {
         immutable_id: None,
         epoch: 0,
         devices: 0,
+        account: Account::default(),
     };
     let identity = Identity { seed: 7, document: "{}".to_owned(), starts: 0 };
-    directory.fill(identity, vec![("alice".to_owned(), alice)], vec![]).await.unwrap();
+    directory.fill(identity, vec![("alice".to_owned(), alice)], vec![], vec![]).await.unwrap();
     directory
 }
 

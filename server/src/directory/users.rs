@@ -2,7 +2,7 @@
 
 use linarite_core::ids::UserId;
 use linarite_core::refusal::QueryRefusal;
-use linarite_core::user::{Role, User};
+use linarite_core::user::{Account, Role, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Directory, DirectoryError, rows};
@@ -37,6 +37,8 @@ pub struct NewUser {
     pub password: String,
     /// Directory roles.
     pub roles: Vec<Role>,
+    /// Names of its groups.
+    pub groups: Vec<String>,
     /// Key by which scenarios refer to it.
     pub key: Option<String>,
 }
@@ -64,7 +66,7 @@ impl Directory {
             .scan(|c| {
                 let sql = format!("SELECT {}, key FROM users ORDER BY upn_key", rows::USER);
                 let mut all = c.prepare_cached(&sql)?;
-                let users = all.query_map([], |row| Ok((row.get(9)?, rows::user(row)?)))?;
+                let users = all.query_map([], |row| Ok((row.get("key")?, rows::user(row)?)))?;
                 Ok(users.collect::<Result<_, _>>()?)
             })
             .await
@@ -97,6 +99,7 @@ impl Directory {
                     immutable_id: None,
                     epoch: 0,
                     devices: 0,
+                    account: Account { groups: new.groups, totp: None },
                 };
                 rows::put_user(c, new.key.as_deref(), &user)?;
                 Ok(Ok(user))

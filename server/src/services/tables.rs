@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use linarite_core::refusal::{
     AccessRefusal, AssertionRefusal, DeviceRefusal, FederationRefusal, GrantRefusal, JoinRefusal,
-    QueryRefusal, SignInRefusal,
+    PolicyRefusal, QueryRefusal, SignInRefusal,
 };
 use serde::Deserialize;
 
@@ -21,6 +21,10 @@ pub struct StsRow {
     pub error: String,
     /// `suberror`, if any.
     pub suberror: Option<String>,
+    /// `error` of the second version, when it is another one.
+    pub error_v2: Option<String>,
+    /// `suberror` of the second version, when it is another one.
+    pub suberror_v2: Option<String>,
     /// HTTP status.
     pub status: u16,
     /// The text behind the code; `{name}` is filled in.
@@ -185,6 +189,7 @@ impl Tables {
             .chain(SignInRefusal::ALL.iter().map(|r| r.reason()))
             .chain(GrantRefusal::ALL.iter().map(|r| r.reason()))
             .chain(AssertionRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(PolicyRefusal::ALL.iter().map(|r| r.reason()))
             .chain(STS_WIRE.iter().copied());
         let drs = JoinRefusal::ALL.iter().map(|r| r.reason()).chain(DRS_WIRE.iter().copied());
         let graph = (AccessRefusal::ALL.iter().map(|r| r.reason()))

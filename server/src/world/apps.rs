@@ -47,6 +47,8 @@ pub struct Resource {
     pub uris: Vec<String>,
     /// The permissions that delegated tokens carry in `scp`.
     pub scopes: String,
+    /// Whether devices are registered or enrolled with it.
+    pub sets_up_devices: bool,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +73,8 @@ struct ResourceRow {
     id: String,
     uris: Vec<String>,
     scopes: String,
+    #[serde(default)]
+    sets_up_devices: bool,
 }
 
 /// Redirect addresses that every client of the service may use.
@@ -100,7 +104,12 @@ impl Apps {
         }
         for row in table.resource {
             if let Ok(id) = row.id.parse() {
-                resources.push(Resource { id, uris: row.uris, scopes: row.scopes });
+                resources.push(Resource {
+                    id,
+                    uris: row.uris,
+                    scopes: row.scopes,
+                    sets_up_devices: row.sets_up_devices,
+                });
             }
         }
         Ok(Self { apps, resources }.with(own))
@@ -112,7 +121,7 @@ impl Apps {
         let resources = own.iter().filter_map(|app| {
             let uri = app.resource.as_ref()?.trim_end_matches('/').to_owned();
             let scopes = "user_impersonation".to_owned();
-            Some(Resource { id: app.id, uris: vec![uri], scopes })
+            Some(Resource { id: app.id, uris: vec![uri], scopes, sets_up_devices: false })
         });
         self.resources.splice(..0, resources);
         self.apps.splice(..0, own);
@@ -128,6 +137,12 @@ impl Apps {
     /// The protected API that this host serves.
     pub fn by_host(&self, host: &str) -> Option<&App> {
         self.apps.iter().find(|app| app.host.as_deref() == Some(host))
+    }
+
+    /// The application that tokens are for, by the key of the world file, an identifier URI or its id.
+    pub fn named(&self, name: &str) -> Option<AppId> {
+        let own = self.apps.iter().find(|app| app.key == name && app.resource.is_some());
+        own.map(|app| app.id).or_else(|| self.resource(name).map(|resource| resource.id))
     }
 
     /// Every application.

@@ -7,23 +7,25 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use linarite_core::device::{Device, OnPremises, TrustType};
+use linarite_core::conditional::Policy;
+use linarite_core::device::{Device, Management, OnPremises, TrustType};
 use linarite_core::era::Era;
 use linarite_core::ids::{AppId, DeviceId, ObjectId, Sid, TenantId, UserId};
 use linarite_core::instant::{Instant, Span};
 use linarite_core::revocation::{Revocation, Standing};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, RevokeDelay, Settings, Tenant};
-use linarite_core::user::{Role, User};
+use linarite_core::user::{Account, Role, User};
 use linarite_core::visibility::{UserView, comes_by_synchronisation};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::apps::App;
+use super::apps::{App, Apps};
 use super::federation_settings::FederationSettings;
 use super::file::{
     AppFile, DeviceFile, DomainKindFile, MayJoinFile, SettingsFile, TrustFile, UserFile,
     UserViewFile, WorldFile, parse_duration,
 };
+use super::policies::{PolicyFile, policy};
 use crate::clock::from_rfc3339;
 use crate::entropy::{object_guid, secret_of};
 
@@ -56,6 +58,8 @@ pub struct WorldPlan {
     pub devices: Vec<Device>,
     /// How the federation server of each federated domain behaves.
     pub federation: BTreeMap<String, FederationSettings>,
+    /// Conditional access.
+    pub policies: Vec<Policy>,
 }
 
 /// Reads a world from a document (merged and without its `use`), for a world with this seed that starts at this moment.
@@ -97,9 +101,6 @@ impl Builder {
         if file.linarite.is_some_and(|v| v != 1) {
             self.problem("/linarite", "this linarite reads version 1 of the format");
         }
-        if file.policies.is_some() {
-            self.problem("/policies", "not emulated yet: policies");
-        }
         if let Some(mdm) = &file.tenant.mdm
             && mdm.scope != "none"
         {
@@ -110,8 +111,9 @@ impl Builder {
         let apps = self.apps(&file.apps);
         let devices = self.devices(&file.devices, &users);
         let federation = self.federation(file, &tenant);
+        let policies = self.policies(&file.policies, &users, &apps);
         if self.problems.is_empty() {
-            Ok(WorldPlan { tenant, users, apps, devices, federation })
+            Ok(WorldPlan { tenant, users, apps, devices, federation, policies })
         } else {
             Err(self.problems)
         }
@@ -303,6 +305,10 @@ impl Builder {
             immutable_id: file.immutable_id.clone(),
             epoch: 0,
             devices: 0,
+            account: Account {
+                groups: file.groups.clone(),
+                totp: file.mfa.as_ref().and_then(|mfa| mfa.totp.clone()),
+            },
         }
     }
 
@@ -442,7 +448,43 @@ impl Builder {
             transport_key: None,
             on_premises,
             standing: Standing { disabled, ..Standing::default() },
+            management: Management { managed: file.managed, compliant: file.compliant },
         }
+    }
+
+    fn policies(
+        &mut self,
+        files: &[PolicyFile],
+        users: &[(String, User)],
+        apps: &[App],
+    ) -> Vec<Policy> {
+        if files.is_empty() {
+            return Vec::new();
+        }
+        let user = |name: &str| {
+            let named =
+                |(key, user): &&(String, User)| key == name || user.upn.eq_ignore_ascii_case(name);
+            users.iter().find(named).map(|(_, user)| user.id)
+        };
+        // The service's own resources can be named as well.
+        let known = Apps::new(apps.to_vec()).ok();
+        let app = |name: &str| known.as_ref()?.named(name);
+        let mut built: Vec<Policy> = Vec::new();
+        for (index, file) in files.iter().enumerate() {
+            match policy(file, self.seed, user, app) {
+                Ok(policy) if built.iter().any(|other| other.name == policy.name) => self.problem(
+                    format!("/policies/{index}/id"),
+                    format!("another policy is called `{}`", policy.name),
+                ),
+                Ok(policy) => built.push(policy),
+                Err(problems) => {
+                    for (pointer, message) in problems {
+                        self.problem(format!("/policies/{index}{pointer}"), message);
+                    }
+                }
+            }
+        }
+        built
     }
 
     fn on_premises(&mut self, file: &DeviceFile, pointer: &str) -> Option<OnPremises> {

@@ -1,8 +1,8 @@
 //! World files: what a person writes to describe a tenant, its users, applications and devices.
 //!
 //! The format is section 4.2 of the scenario reference; `machines` and `clock` are read by whoever drives the world and
-//! are only passed over here. What belongs to later work (`policies`) is refused by name, so that a file never seems to
-//! have an effect that it has not.
+//! are only passed over here. What belongs to later work is refused by name, so that a file never seems to have an effect
+//! that it has not.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ use linarite_core::instant::Offset;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::policies::PolicyFile;
 
 /// A world file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -38,9 +40,9 @@ pub struct WorldFile {
     /// When the world starts and how its time passes; read by whoever starts it.
     #[serde(default)]
     pub clock: Option<ClockFile>,
-    /// Conditional access; not emulated yet.
+    /// Conditional access.
     #[serde(default)]
-    pub policies: Option<Value>,
+    pub policies: Vec<PolicyFile>,
     /// How the federation servers behave, by the name of a federated domain.
     #[serde(default)]
     pub federation: BTreeMap<String, FederationFile>,
@@ -125,7 +127,10 @@ pub struct UserFile {
     pub roles: Vec<String>,
     /// What ties the user to its account on premises, base64.
     pub immutable_id: Option<String>,
-    /// Registered second factors. They are kept; no policy asks for them yet.
+    /// Names of the groups that it is a member of.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Registered second factors.
     pub mfa: Option<MfaFile>,
 }
 
@@ -171,6 +176,10 @@ pub struct DeviceFile {
     pub owner: Option<String>,
     /// Default true.
     pub enabled: Option<bool>,
+    /// Whether it is managed; nothing is said of it when absent.
+    pub managed: Option<bool>,
+    /// Whether it is compliant; nothing is said of it when absent.
+    pub compliant: Option<bool>,
     /// Its device id; derived from the seed when absent.
     pub device_id: Option<String>,
     /// When it was last seen, RFC 3339; the start of the world when absent.

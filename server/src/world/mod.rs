@@ -8,6 +8,7 @@ mod build;
 pub mod federation;
 pub mod federation_settings;
 pub mod file;
+pub mod policies;
 mod running;
 mod stock;
 

@@ -199,7 +199,7 @@ impl World {
         let plan = plan(&document, seed, begun).map_err(WorldError::Problems)?;
         if starts == 0 {
             let identity = Identity { seed, document: document.to_string(), starts: 0 };
-            directory.fill(identity, plan.users, plan.devices).await?;
+            directory.fill(identity, plan.users, plan.devices, plan.policies).await?;
         }
         let clock = clock(&directory, start.clock_mode, start.clock_start, starts)?;
         if start.state.is_some() {

@@ -168,6 +168,23 @@ impl Admin<'_> {
         Ok(device)
     }
 
+    /// Says that a device is managed or compliant, or not; what is `None` stays.
+    pub async fn manage_device(
+        &self,
+        name: &str,
+        managed: Option<bool>,
+        compliant: Option<bool>,
+    ) -> Result<Device, AdminError> {
+        let edit = DeviceEdit { managed, compliant, ..DeviceEdit::default() };
+        let (device, changed) = self.edit(name, edit).await?;
+        let says = vec![
+            ("managed", device.management.managed.into()),
+            ("compliant", device.management.compliant.into()),
+        ];
+        self.note_device("manage_device", changed.then_some("manage"), &device, says);
+        Ok(device)
+    }
+
     /// Renames a record. The computer does not learn of it.
     pub async fn rename_device(
         &self,
@@ -175,7 +192,8 @@ impl Admin<'_> {
         display_name: &str,
     ) -> Result<Device, AdminError> {
         check_name("the display name", display_name)?;
-        let edit = DeviceEdit { display_name: Some(display_name.to_owned()), enabled: None };
+        let edit =
+            DeviceEdit { display_name: Some(display_name.to_owned()), ..DeviceEdit::default() };
         let (device, changed) = self.edit(name, edit).await?;
         self.note_device("rename_device", changed.then_some("rename"), &device, Vec::new());
         Ok(device)

@@ -3,11 +3,12 @@
 //!
 //! Each does the change, keeps what has to be kept, and journals it: `admin` with the action, its target and the actor's
 //! name, `directory.change` beside it when a record changed, and `clock.advance` when the clock moved. An action that is
-//! refused changes nothing and is not journaled. Left out: groups, licences, policies, and application registrations.
+//! refused changes nothing and is not journaled. Left out: groups, licences, and application registrations.
 
 mod clock;
 mod devices;
 mod faults;
+mod policies;
 mod users;
 
 use serde_json::{Map, Value};
@@ -44,6 +45,9 @@ pub enum AdminError {
         "no user has the id, user principal name or key `{0}`; list the users to see which there are"
     )]
     UserUnknown(String),
+    /// No policy has this name.
+    #[error("no policy is called `{0}`; list the policies to see which there are")]
+    PolicyUnknown(String),
     /// Another record has this id or name.
     #[error("{0}")]
     Conflict(String),
@@ -96,7 +100,7 @@ impl<'a> Admin<'a> {
         self.world.journal.record(&self.world.clock, Kind::Admin, None, fields, None);
     }
 
-    /// Journals that a record changed: `object` is `device` or `user`.
+    /// Journals that a record changed: `object` is `device`, `user` or `policy`.
     fn changed(&self, change: &str, object: &str, particulars: Vec<(&str, Value)>) {
         let mut fields = Map::new();
         fields.insert("change".to_owned(), change.into());

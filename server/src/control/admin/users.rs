@@ -27,6 +27,9 @@ pub struct CreateUser {
     /// Directory roles: `global-administrator`, `cloud-device-administrator`, `intune-administrator`.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Names of the groups that it is a member of.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// Key by which scenarios refer to the user.
     pub key: Option<String>,
 }
@@ -79,7 +82,14 @@ impl Admin<'_> {
             .is_some_and(|p| p == GENERATED)
             .then(|| self.generate(new.key.as_deref().unwrap_or(&upn)));
         let password = generated.clone().or(new.password).unwrap_or_default();
-        let made = NewUser { upn: upn.clone(), name, password, roles, key: new.key.clone() };
+        let made = NewUser {
+            upn: upn.clone(),
+            name,
+            password,
+            roles,
+            groups: new.groups,
+            key: new.key.clone(),
+        };
         let user = self
             .world()
             .directory

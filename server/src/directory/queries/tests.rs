@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use linarite_core::device::{Device, OnPremises, TrustType};
+use linarite_core::device::{Device, Management, OnPremises, TrustType};
 use linarite_core::ids::{DeviceId, Guid, ObjectId, Sid, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::QueryRefusal;
 use linarite_core::revocation::{Revocation, Standing};
 use linarite_core::tenant::RevokeDelay;
-use linarite_core::user::User;
+use linarite_core::user::{Account, User};
 use proptest::prelude::*;
 use rusqlite::params_from_iter;
 
@@ -54,13 +54,14 @@ fn device(number: u8) -> Device {
         transport_key: None,
         on_premises: None,
         standing: Standing::default(),
+        management: Management::default(),
     }
 }
 
 async fn filled(devices: Vec<Device>) -> Directory {
     let directory = Directory::in_memory().unwrap();
     let identity = Identity { seed: 1, document: String::new(), starts: 0 };
-    directory.fill(identity, Vec::new(), devices).await.unwrap();
+    directory.fill(identity, Vec::new(), devices, vec![]).await.unwrap();
     directory
 }
 
@@ -434,11 +435,12 @@ async fn the_owner_of_a_device_may_be_gone() {
         immutable_id: None,
         epoch: 0,
         devices: 0,
+        account: Account::default(),
     };
     let owned = |number, owner| Device { owner: Some(UserId::new(guid(owner))), ..device(number) };
     let identity = Identity { seed: 1, document: String::new(), starts: 0 };
     let devices = vec![device(1), owned(2, 1), owned(3, 2)];
-    directory.fill(identity, vec![("bob".to_owned(), owner)], devices).await.unwrap();
+    directory.fill(identity, vec![("bob".to_owned(), owner)], devices, vec![]).await.unwrap();
     let upns = |number| {
         let owners = directory.owners_of(device(number).object_id).unwrap();
         owners.map(|owners| owners.into_iter().map(|user| user.upn).collect::<Vec<_>>())
@@ -456,7 +458,7 @@ async fn a_folder_answers_like_memory() {
     let folder = tempfile::tempdir().unwrap();
     let directory = Directory::in_folder(folder.path()).unwrap();
     let identity = Identity { seed: 1, document: String::new(), starts: 0 };
-    directory.fill(identity, Vec::new(), (1..=5).map(device).collect()).await.unwrap();
+    directory.fill(identity, Vec::new(), (1..=5).map(device).collect(), vec![]).await.unwrap();
     let query = DeviceQuery { count: true, top: 2, ..with_filter(begins("pc-")) };
     let page = directory.list_devices(query).await.unwrap().unwrap();
     assert_eq!((page.count, page.items.len()), (Some(5), 2));

@@ -74,7 +74,7 @@ async fn a_disabled_device_is_refused_from_the_hour_on_and_accepted_again_once_e
     let device = seed(&world).await;
     let token = world.sign(&world.claims("bob", FILES, Some(device.device_id)));
     let set = async |enabled| {
-        let edit = DeviceEdit { enabled: Some(enabled), display_name: None };
+        let edit = DeviceEdit { enabled: Some(enabled), ..DeviceEdit::default() };
         let settings = &world.world.tenant.settings;
         let now = world.world.clock.now();
         world

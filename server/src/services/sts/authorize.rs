@@ -61,6 +61,7 @@ pub(super) fn fail(call: &Call, failed: Failed) -> Reply {
     let Some(shown) = refused.shown(call) else { return refused.reply(call) };
     refused.note(call, shown.code);
     match asked {
+        None if refused.is_of_policy() => pages::blocked(call, &refused, &shown),
         None => pages::refused(call, &shown),
         Some(asked) => {
             let answer = vec![
@@ -119,12 +120,19 @@ fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
 async fn begin(call: &Call) -> Result<Reply, Failed> {
     let (asked, parameters) = asked(call)?;
     let by_hand = ["login", "select_account"].map(Some).contains(&parameters.get("prompt"));
-    if let Some(credential) = credential(call).filter(|_| !by_hand)
-        && let Some(reply) = single_sign_on(call, &asked, &credential).await?
-    {
-        return Ok(reply);
+    let silent = parameters.get("prompt") == Some("none");
+    if let Some(credential) = credential(call).filter(|_| !by_hand) {
+        match single_sign_on(call, &asked, &credential).await {
+            Ok(Some(reply)) => return Ok(reply),
+            Ok(None) => {}
+            // Nobody looks at a page of a silent request: its client learns of the policy.
+            Err(Failed::Page(refused)) if silent && refused.is_of_policy() => {
+                return Err(Failed::Redirect(Box::new(asked), refused));
+            }
+            Err(failed) => return Err(failed),
+        }
     }
-    if parameters.get("prompt") == Some("none") {
+    if silent {
         return Err(Failed::Redirect(Box::new(asked), Refused::wire("session-missing")));
     }
     let login = parameters.get("login_hint").unwrap_or_default().to_owned();
@@ -174,12 +182,20 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
         upn: upn.clone(),
         password: parameters.get("passwd").unwrap_or_default().to_owned(),
     };
-    let sign_in = SignIn { user, device: DeviceEvidence::None, once: Vec::new(), now: call.now() };
+    let wanted = wanted(call, Some(&interaction.asked.resource), &interaction.asked.scope)?;
+    let sign_in = SignIn {
+        user,
+        device: DeviceEvidence::None,
+        once: Vec::new(),
+        now: call.now(),
+        purpose: wanted.purpose(call, &["pwd".to_owned()]),
+    };
     match enter(call, sign_in).await {
         Ok(session) => {
             let holder = holder(call, &session, &interaction.asked, &["pwd"])?;
             finish(call, &session, holder, &interaction.asked)
         }
+        Err(refused) if refused.is_of_policy() => Err(refused.into()),
         Err(refused) => {
             let refused = refused.with("user", upn.as_str());
             let Some(shown) = refused.shown(call) else { return Err(refused.into()) };
@@ -284,6 +300,7 @@ async fn single_sign_on(
         device: prt.holder.device()?,
         once: vec![mark],
         now: call.now(),
+        purpose: wanted(call, Some(&asked.resource), &asked.scope)?.purpose(call, &prt.holder.amr),
     };
     let session = match enter(call, sign_in).await {
         Ok(session) => session,

@@ -90,7 +90,7 @@ impl Issue<'_> {
         note_session(call, self.session);
         let mut fields = Map::new();
         let facts = call.facts();
-        for key in ["grant", "client_id", "user", "device"] {
+        for key in ["grant", "client_id", "user", "device", "report_only"] {
             if let Some(value) = facts.get(key) {
                 fields.insert(key.to_owned(), value.clone());
             }
@@ -106,6 +106,9 @@ pub(super) fn note_session(call: &Call, session: &Session) {
     call.note("user", session.user.upn.as_str());
     if let Some(device) = &session.device {
         call.note_device(device.device_id());
+    }
+    if !session.reported.is_empty() {
+        call.note("report_only", session.reported.clone());
     }
 }
 

@@ -7,11 +7,11 @@ use askama::Template;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::refuse::Shown;
+use super::refuse::{Refused, Shown};
 use crate::services::call::Call;
 use crate::services::reply::{Reply, page};
 
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:0;color-scheme:light dark}main{max-width:28rem;margin:10vh auto;padding:0 1rem}label{display:block;margin:1rem 0}input{display:block;width:100%;font:inherit;padding:.4rem;box-sizing:border-box}button{font:inherit;padding:.4rem 1.5rem}pre{white-space:pre-wrap}[role=alert]{border-left:.3rem solid;padding-left:.6rem}";
+const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:0;color-scheme:light dark}main{max-width:28rem;margin:10vh auto;padding:0 1rem}label{display:block;margin:1rem 0}input{display:block;width:100%;font:inherit;padding:.4rem;box-sizing:border-box}button{font:inherit;padding:.4rem 1.5rem}pre{white-space:pre-wrap}[role=alert]{border-left:.3rem solid;padding-left:.6rem}dt{font-weight:600}dd{margin:0 0 .5rem;overflow-wrap:anywhere}";
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
@@ -33,6 +33,16 @@ struct Message<'a> {
     title: &'a str,
     text: &'a str,
     details: Option<&'a str>,
+    config: String,
+}
+
+#[derive(Template)]
+#[template(path = "blocked.html")]
+struct Blocked<'a> {
+    style: &'static str,
+    title: &'a str,
+    text: &'a str,
+    rows: &'a [(&'a str, &'a str)],
     config: String,
 }
 
@@ -145,6 +155,53 @@ pub(super) fn refused(call: &Call, shown: &Shown) -> Reply {
                 "Request Id: {}\nCorrelation Id: {}\nTimestamp: {}",
                 call.request_id, call.correlation_id, shown.timestamp
             )),
+            config: config(&values),
+        },
+    )
+}
+
+/// The page of a refusal by a policy of conditional access (FAQ A20).
+pub(super) fn blocked(call: &Call, refused: &Refused, shown: &Shown) -> Reply {
+    const TITLE: &str = "You can\u{2019}t get there from here";
+    let values = json!({
+        "pgid": "ConvergedConditionalAccess",
+        "iErrorCode": shown.code,
+        "sErrorCode": shown.code.to_string(),
+        "sErrTxt": shown.text,
+        "strMainMessage": TITLE,
+        "strAdditionalMessage": format!("AADSTS{}: {}", shown.code, shown.text),
+        "strServiceExceptionMessage": shown.description,
+        "strTraceId": call.request_id.to_string(),
+        "correlationId": call.correlation_id.to_string(),
+        "sessionId": call.correlation_id.to_string(),
+        "canary": "",
+    });
+    let facts = call.facts();
+    let client = facts.get("client_id").and_then(Value::as_str).unwrap_or_default();
+    let app = call.world.apps.client(client).map_or(client, |app| app.name.as_str());
+    let (code, request, correlation) =
+        (shown.code.to_string(), call.request_id.to_string(), call.correlation_id.to_string());
+    let device = match (refused.value("device"), refused.value("device_name")) {
+        (Some(id), Some(name)) => format!("{id} ({name})"),
+        _ => "not available".to_owned(),
+    };
+    let rows = [
+        ("App name", app),
+        ("Error code", code.as_str()),
+        ("Request Id", request.as_str()),
+        ("Correlation Id", correlation.as_str()),
+        ("Timestamp", shown.timestamp.as_str()),
+        ("Device identifier", device.as_str()),
+        ("Device platform", refused.value("platform").unwrap_or("not available")),
+        ("Device state", refused.value("state").unwrap_or("unregistered")),
+    ];
+    rendered(
+        StatusCode::OK,
+        &Blocked {
+            style: STYLE,
+            title: TITLE,
+            text: &shown.text,
+            rows: &rows,
             config: config(&values),
         },
     )

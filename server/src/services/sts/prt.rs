@@ -20,7 +20,7 @@ use super::request::{Parameters, known_client, wanted};
 use super::saml::{self, SAML_1, SAML_2};
 use super::token::{Answer, JWT_BEARER, enter, may_redeem, note_holder};
 use crate::clock::Clock;
-use crate::directory::{DeviceEvidence, OnceMark, Session, SignIn, UserEvidence, UserKey};
+use crate::directory::{DeviceEvidence, OnceMark, Purpose, Session, SignIn, UserEvidence, UserKey};
 use crate::entropy::Stream;
 use crate::keys::certificate::PeerCertificate;
 use crate::keys::encoding::from_either;
@@ -96,8 +96,13 @@ async fn request_prt(
         not_before: Instant::from_seconds(certificate.not_before),
         not_after: Instant::from_seconds(certificate.not_after),
     };
-    let sign_in =
-        SignIn { user, device: DeviceEvidence::Certificate(shown), once, now: call.now() };
+    let sign_in = SignIn {
+        user,
+        device: DeviceEvidence::Certificate(shown),
+        once,
+        now: call.now(),
+        purpose: Purpose::PrimaryRefreshToken,
+    };
     let typed = payload.username.clone().unwrap_or_default();
     let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", typed))?;
     let key = transport_key(&session)?;
@@ -282,6 +287,11 @@ async fn use_prt(
         device: prt.holder.device()?,
         once: vec![mark],
         now: call.now(),
+        purpose: if renewal {
+            Purpose::PrimaryRefreshToken
+        } else {
+            asked.purpose(call, &prt.holder.amr)
+        },
     };
     let session = enter(call, sign_in).await?;
     let issue = Issue {

@@ -4,10 +4,13 @@
 //! line of its own.
 
 use http::StatusCode;
+use linarite_core::device::{KnownDevice, TrustType};
+use linarite_core::ids::PolicyId;
 use linarite_core::refusal::{AssertionRefusal, GrantRefusal, SessionRefusal};
 use serde_json::{Map, Value, json};
 
 use crate::clock::format;
+use crate::directory::Denied;
 use crate::journal::Kind;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, empty, private_json};
@@ -21,6 +24,8 @@ const LONGEST: usize = 256;
 pub(super) struct Refused {
     pub(super) reason: &'static str,
     values: Vec<(&'static str, String)>,
+    /// The policies of conditional access that are not fulfilled: id and name.
+    policies: Vec<(String, String)>,
 }
 
 /// A refusal as the client sees it.
@@ -55,10 +60,49 @@ impl From<AssertionRefusal> for Refused {
     }
 }
 
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        let mut refused = Self::from(denied.refusal);
+        let named = |(id, name): (PolicyId, String)| (id.to_string(), name);
+        refused.policies = denied.policies.into_iter().map(named).collect();
+        if let Some(KnownDevice::Present(device)) = &denied.device {
+            refused = refused
+                .with("device", device.device_id.to_string())
+                .with("device_name", device.display_name.as_str())
+                .with("platform", device.os.as_str());
+        }
+        refused.with("state", state(denied.device.as_ref()))
+    }
+}
+
+/// The state of a device in a word, as the page of a refusal names it.
+fn state(device: Option<&KnownDevice>) -> &'static str {
+    match device {
+        Some(KnownDevice::Present(device)) if device.registered.is_some() => {
+            match (device.trust, device.management.compliant) {
+                (_, Some(true)) => "compliant",
+                (TrustType::ServerAd, _) => "domain_joined",
+                (TrustType::AzureAd | TrustType::Workplace, _) => "registered",
+            }
+        }
+        Some(KnownDevice::Present(_) | KnownDevice::Deleted(_)) | None => "unregistered",
+    }
+}
+
 impl Refused {
+    /// Whether a policy of conditional access is behind it.
+    pub(super) const fn is_of_policy(&self) -> bool {
+        !self.policies.is_empty()
+    }
+
+    /// A particular that it was filled with.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A refusal by its word in the table.
     pub(super) const fn wire(reason: &'static str) -> Self {
-        Self { reason, values: Vec::new() }
+        Self { reason, values: Vec::new(), policies: Vec::new() }
     }
 
     /// Fills `{name}` of the text.
@@ -85,16 +129,21 @@ impl Refused {
         let facts = call.facts();
         let user = facts.get("user").and_then(Value::as_str).unwrap_or("of this grant");
         let tenant = call.world.tenant.name.as_str();
+        let resource = facts.get("resource").and_then(Value::as_str).unwrap_or_default();
         values.extend([("tenant", tenant), ("now", now.as_str()), ("user", user), ("name", "")]);
+        values.extend([("resource", resource), ("state", "unregistered")]);
         let text = fill(&row.text, &values);
         let description = format!(
             "AADSTS{}: {text}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {now}",
             row.code, call.request_id, call.correlation_id
         );
+        let v2 = call.path.to_ascii_lowercase().contains("/v2.0/");
+        let error = row.error_v2.as_ref().filter(|_| v2);
+        let suberror = row.suberror_v2.as_ref().filter(|_| v2).or(row.suberror.as_ref());
         Some(Shown {
             code: row.code,
-            error: row.error.clone(),
-            suberror: row.suberror.clone(),
+            error: error.unwrap_or(&row.error).clone(),
+            suberror: suberror.cloned(),
             status: StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST),
             text,
             description,
@@ -106,9 +155,15 @@ impl Refused {
     pub(super) fn note(&self, call: &Call, code: u32) {
         call.note("reason", self.reason);
         call.note("aadsts", code);
+        if self.is_of_policy() {
+            let names: Vec<&str> = self.policies.iter().map(|(_, name)| name.as_str()).collect();
+            call.note("policies", names);
+        }
         let facts = call.facts();
         let mut fields = Map::new();
-        for key in ["reason", "aadsts", "grant", "client_id", "user", "device", "resource"] {
+        for key in
+            ["reason", "aadsts", "grant", "client_id", "user", "device", "resource", "policies"]
+        {
             if let Some(value) = facts.get(key) {
                 fields.insert(key.to_owned(), value.clone());
             }
@@ -134,6 +189,15 @@ impl Refused {
         if let (Some(suberror), Value::Object(members)) = (&shown.suberror, &mut body) {
             members.insert("suberror".to_owned(), suberror.as_str().into());
         }
+        if let (true, Value::Object(members)) = (self.is_of_policy(), &mut body) {
+            members.insert("claims".to_owned(), self.challenge().into());
+        }
         private_json(shown.status, &body)
+    }
+
+    /// The claims that a client has to ask for again, once its user has done what is missing: a text of JSON.
+    fn challenge(&self) -> String {
+        let ids: Vec<&str> = self.policies.iter().map(|(id, _)| id.as_str()).collect();
+        json!({ "access_token": { "capolids": { "essential": true, "values": ids } } }).to_string()
     }
 }

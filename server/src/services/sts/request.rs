@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use linarite_core::conditional::Platform;
+use linarite_core::ids::AppId;
+
 use super::refuse::Refused;
+use crate::directory::Purpose;
 use crate::services::call::Call;
 use crate::world::apps::App;
 
@@ -73,6 +77,43 @@ pub(super) struct Wanted {
     pub(super) openid: bool,
     /// `scope` as it was asked for, to be remembered.
     pub(super) asked: String,
+    /// The application of the resource.
+    pub(super) app: AppId,
+    /// Whether devices are registered or enrolled with it.
+    pub(super) sets_up_devices: bool,
+}
+
+impl Wanted {
+    /// What a sign-in is for that is to end in tokens for this resource: conditional access is asked.
+    pub(super) fn purpose(&self, call: &Call, amr: &[String]) -> Purpose {
+        call.note("resource", self.resource.as_str());
+        Purpose::Resource {
+            app: self.app,
+            sets_up_devices: self.sets_up_devices,
+            platform: platform(call),
+            second_factor: amr.iter().any(|word| word == "mfa" || word == "ngcmfa"),
+        }
+    }
+}
+
+/// The platform that a client says it runs on. Nothing proves it.
+fn platform(call: &Call) -> Option<Platform> {
+    let said = call.header("x-client-os").or_else(|| call.header("user-agent"))?;
+    let said = said.to_ascii_lowercase();
+    // Browsers name several: those of telephones go first.
+    let known = [
+        ("android", Platform::Android),
+        ("iphone", Platform::Ios),
+        ("ipad", Platform::Ios),
+        ("ios", Platform::Ios),
+        ("windows", Platform::Windows),
+        ("win32", Platform::Windows),
+        ("macintosh", Platform::MacOs),
+        ("mac os", Platform::MacOs),
+        ("darwin", Platform::MacOs),
+        ("linux", Platform::Linux),
+    ];
+    known.into_iter().find(|(word, _)| said.contains(word)).map(|(_, platform)| platform)
 }
 
 /// Scopes that are about the sign-in itself, not about a resource. `aza` and `ugs` ask for a primary refresh token.
@@ -117,6 +158,8 @@ pub(super) fn wanted(call: &Call, resource: Option<&str>, scope: &str) -> Result
         scope: if shown.is_empty() { permissions.clone() } else { shown.join(" ") },
         asked: scope.to_owned(),
         permissions,
+        app: known.id,
+        sets_up_devices: known.sets_up_devices,
         resource,
     })
 }

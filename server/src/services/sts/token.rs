@@ -12,7 +12,7 @@ use super::prt;
 use super::refuse::Refused;
 use super::request::{Parameters, Wanted, client, tenant_segment, wanted};
 use super::saml::{self, SAML_1, SAML_2};
-use crate::directory::{DeviceEvidence, SignIn, UserEvidence};
+use crate::directory::{DeviceEvidence, Purpose, SignIn, UserEvidence};
 use crate::keys::saml::SamlVersion;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, private_json};
@@ -120,13 +120,20 @@ async fn password(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Ref
         upn: upn.to_owned(),
         password: form.get("password").unwrap_or_default().to_owned(),
     };
-    let sign_in = SignIn { user, device: DeviceEvidence::None, once: Vec::new(), now: call.now() };
+    let amr = ["pwd".to_owned()];
+    let sign_in = SignIn {
+        user,
+        device: DeviceEvidence::None,
+        once: Vec::new(),
+        now: call.now(),
+        purpose: wanted.purpose(call, &amr),
+    };
     let session = enter(call, sign_in).await.map_err(|r| r.with("user", upn))?;
     Issue {
         session: &session,
         client,
         wanted: &wanted,
-        amr: &["pwd".to_owned()],
+        amr: &amr,
         auth_time: call.now().seconds(),
         nonce: None,
         v2,
@@ -145,7 +152,13 @@ async fn assertion(
     let text = form.need("assertion")?;
     let wanted = asked(call, form, v2, None)?;
     let saml::Federated { user, amr, upn } = saml::federated(call, text, version)?;
-    let sign_in = SignIn { user, device: DeviceEvidence::None, once: Vec::new(), now: call.now() };
+    let sign_in = SignIn {
+        user,
+        device: DeviceEvidence::None,
+        once: Vec::new(),
+        now: call.now(),
+        purpose: wanted.purpose(call, &amr),
+    };
     let session = enter(call, sign_in).await.map_err(|r| r.with("user", upn))?;
     Issue {
         session: &session,
@@ -190,7 +203,8 @@ async fn refresh(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refu
     let token: RefreshToken = open(call, form.need("refresh_token")?)?;
     note_holder(call, &token.holder);
     let wanted = asked(call, form, v2, Some((&token.resource, &token.scope)))?;
-    let session = redeem(call, client, &token).await?;
+    let purpose = wanted.purpose(call, &token.holder.amr);
+    let session = redeem(call, client, &token, purpose).await?;
     Issue {
         session: &session,
         client,
@@ -215,6 +229,7 @@ async fn redeem(
     call: &Call,
     client: &App,
     token: &RefreshToken,
+    purpose: Purpose,
 ) -> Result<crate::directory::Session, Refused> {
     in_time(call, token.until)?;
     may_redeem(call, client, token)?;
@@ -223,6 +238,7 @@ async fn redeem(
         device: token.holder.device()?,
         once: Vec::new(),
         now: call.now(),
+        purpose,
     };
     enter(call, sign_in).await
 }
@@ -258,6 +274,7 @@ async fn code(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused
         device: code.holder.device()?,
         once: vec![code.mark()?],
         now: call.now(),
+        purpose: wanted.purpose(call, &code.holder.amr),
     };
     let session = enter(call, sign_in).await?;
     Issue {
