@@ -317,6 +317,11 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
         admin.enable_user(&text(of)?).await.map(drop)
     } else if let Some(of) = &action.delete_user {
         admin.delete_user(&text(of)?).await.map(drop)
+    } else if let Some(node) = &action.set_policy {
+        admin.set_policy(&described(stage, node)?).await.map(drop)
+    } else if let Some(node) = &action.manage_device {
+        let act: ManageDevice = described(stage, node)?;
+        admin.manage_device(&act.device, act.managed, act.compliant).await.map(drop)
     } else if let Some(node) = &action.create_user {
         admin.create_user(described(stage, node)?).await.map(drop)
     } else if let Some(node) = &action.create_device {
@@ -330,6 +335,15 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
             Seen { failed: Some(error.to_string()), exit: Some(json!(1)), ..Seen::default() }
         }
     })
+}
+
+/// What device management is to say of a device.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManageDevice {
+    device: String,
+    managed: Option<bool>,
+    compliant: Option<bool>,
 }
 
 /// What a `create_...` describes, as the type that the directory wants.

@@ -9,7 +9,7 @@ use crate::scenario::world::World;
 const FILE: [&str; 4] = ["matrix", "lab", "serial", "locks"];
 
 /// Keys of a world; an empty list or map does no harm.
-const WORLD: [&str; 2] = ["policies", "mdm"];
+const WORLD: [&str; 1] = ["mdm"];
 
 /// Keys of a step.
 const STEP: [&str; 8] =
@@ -21,15 +21,7 @@ const WITHIN: [(&str, &[&str]); 5] = [
     ("run", &["tty"]),
     (
         "admin",
-        &[
-            "rename_user",
-            "rename_device",
-            "reset_password",
-            "set_policy",
-            "set_federation",
-            "dirsync",
-            "mdm",
-        ],
+        &["rename_user", "rename_device", "reset_password", "set_federation", "dirsync", "mdm"],
     ),
     ("clock", &["rate"]),
     ("eventually", &["give_up_when"]),

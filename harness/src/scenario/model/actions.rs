@@ -284,7 +284,9 @@ record! {
         rename_device: Option<Node>,
         /// A user gets another password. Not emulated yet.
         reset_password: Option<Node>,
-        /// A policy is set. Not emulated yet.
+        /// Device management says something of a device: `device`, and `managed` or `compliant`.
+        manage_device: Option<Node>,
+        /// A policy of conditional access is set, as in a world file; the one with its `id` is replaced.
         set_policy: Option<Node>,
         /// A domain is federated. Not emulated yet.
         set_federation: Option<Node>,

@@ -233,7 +233,7 @@ fn keys_of_later_versions_are_named_at_their_place() {
 steps:
   - { run: { argv: [x], tty: true } }
   - { parallel: [] }
-  - { admin: { set_policy: {} } }
+  - { admin: { set_federation: {} } }
   - { http: { get: x }, eventually: { within: 1m, clock: real } }
 ",
     );
@@ -241,7 +241,7 @@ steps:
         .into_iter()
         .filter_map(|line| Some(line.split_once(" not-emulated: not emulated yet: ")?.1.to_owned()))
         .collect();
-    let expected = ["matrix", "lab", "tty", "parallel", "set_policy", "clock: real"];
+    let expected = ["matrix", "lab", "tty", "parallel", "set_federation", "clock: real"];
     assert_eq!(not_emulated, expected);
 }
 

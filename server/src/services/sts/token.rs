@@ -184,7 +184,7 @@ pub(super) async fn enter(
         Ok(decided) => {
             match &decided {
                 Ok(session) => super::issue::note_session(call, session),
-                Err(SessionRefusal::Device(DeviceRefusal::NotReplicated)) => {
+                Err(denied) if denied.refusal == DeviceRefusal::NotReplicated.into() => {
                     call.note("fault", faults.into_iter().next());
                 }
                 Err(_) => {}
