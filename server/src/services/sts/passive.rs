@@ -10,7 +10,7 @@ use linarite_core::tenant::Realm;
 use super::authorize::{Failed, fail, finish, holder};
 use super::grants::{Asked, Away, in_time, new_away, open};
 use super::refuse::Refused;
-use super::request::Parameters;
+use super::request::{Parameters, wanted};
 use super::saml::{judged, unreadable};
 use super::token::enter;
 use crate::directory::{DeviceEvidence, SignIn};
@@ -71,11 +71,13 @@ async fn back(call: &Call) -> Result<Reply, Failed> {
     call.note("grant", "login.srf");
     let (version, assertion) = assertion(result).map_err(|why| unreadable(call, why))?;
     let shown = judged(call, assertion.as_bytes(), version)?;
+    let wanted = wanted(call, Some(&sign_in.asked.resource), &sign_in.asked.scope)?;
     let session = SignIn {
         user: shown.user,
         device: DeviceEvidence::None,
         once: Vec::new(),
         now: call.now(),
+        purpose: wanted.purpose(call, &shown.amr),
     };
     let session = enter(call, session).await.map_err(|r| r.with("user", shown.upn.as_str()))?;
     let amr: Vec<&str> = shown.amr.iter().map(String::as_str).collect();
