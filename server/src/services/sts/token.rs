@@ -3,7 +3,7 @@
 //! The body is read as a form whatever its content type says: the nonce request of one client has none.
 
 use http::StatusCode;
-use linarite_core::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal};
+use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use serde_json::{Value, json};
 
 use super::grants::{self, Code, RefreshToken, in_time, open};
