@@ -6,7 +6,7 @@
 //! owner: [`UserView`] says which reading counts.
 //! Left out: management state beyond what makes the trust level, and devices that the service itself made (Autopilot).
 
-use crate::device::{Device, DeviceKey, TrustType};
+use crate::device::{Device, DeviceKey, Management, TrustType};
 use crate::ids::{DeviceId, ObjectId, UserId};
 use crate::instant::Instant;
 use crate::tenant::Settings;
@@ -136,10 +136,9 @@ const fn to_the_second(moment: Instant) -> Instant {
 impl<'a> DeviceView<'a> {
     /// The view of a record.
     pub fn of(device: &'a Device) -> Self {
-        let Device { os, os_version, trust, .. } = device;
+        let Device { os, os_version, trust, management, .. } = device;
         let pending = device.registered.is_none();
-        // Nothing enrols devices in management yet.
-        let (managed, compliant) = (None, None);
+        let Management { managed, compliant } = *management;
         Self {
             object_id: device.object_id,
             device_id: device.device_id,
@@ -215,6 +214,7 @@ mod tests {
             transport_key: None,
             on_premises: None,
             standing: Standing::default(),
+            management: Management::default(),
         }
     }
 
