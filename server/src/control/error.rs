@@ -62,6 +62,7 @@ impl From<AdminError> for Refusal {
                 (StatusCode::BAD_REQUEST, "invalid")
             }
             AdminError::Backwards { .. } => (StatusCode::CONFLICT, "clock-backwards"),
+            AdminError::Fault(FaultError::TooMany) => (StatusCode::CONFLICT, "too-many-faults"),
             AdminError::Fault(FaultError::NotRunning { .. }) => {
                 (StatusCode::NOT_FOUND, "fault-unknown")
             }

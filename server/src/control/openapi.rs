@@ -63,7 +63,7 @@ pub(super) fn document(routes: &[Route]) -> Value {
         "info": {
             "title": "linarite control API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Runs the worlds of linarite: directory, clock, journal, snapshots. Every request but the one for this document wants the token of the listener.",
+            "description": "Runs the worlds of linarite: directory, clock, faults, journal, snapshots. Every request but the one for this document wants the token of the listener.",
         },
         "security": [{ "token": [] }],
         "paths": paths,

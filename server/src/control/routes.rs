@@ -13,10 +13,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::admin::{CreateDevice, CreateUser};
 use super::error::Refusal;
 use super::guard::{self, Shared};
-use super::handlers::{clock, devices, journal, snapshots, stream, users, worlds};
+use super::handlers::{clock, devices, faults, journal, snapshots, stream, users, worlds};
 use super::openapi;
 use super::snapshots::SnapshotView;
 use super::view::{DeletedDeviceView, DeviceView, UserView};
+use crate::faults::FaultStatus;
 use crate::services::reply;
 
 /// Makes the schema of a type.
@@ -157,6 +158,10 @@ const DEVICES: &[Parameter] = &[
     LIMIT,
     AFTER,
 ];
+const FAULTS: &[Parameter] = &[Parameter {
+    name: "running",
+    about: "Only faults that run (`true`) or that stopped (`false`).",
+}];
 const SINCE: Parameter = Parameter { name: "since", about: "Only events after this number." };
 const KIND: Parameter =
     Parameter { name: "kind", about: "Only events of this kind, such as `token.denied`." };
@@ -196,6 +201,7 @@ pub(super) fn table() -> Vec<Route> {
     let with_password = Json(shape::<users::WithPassword>);
     let clock_view = Json(shape::<clock::ClockView>);
     let snapshot = Json(shape::<SnapshotView>);
+    let fault = Json(shape::<FaultStatus>);
     vec![
         route(Get, "/worlds", "listWorlds", "The worlds that there are.", Json(shape::<worlds::Worlds>), worlds::list),
         route(Get, "/worlds/{world}", "getWorld", "The state of a world.", Json(shape::<worlds::WorldView>), worlds::get),
@@ -228,12 +234,19 @@ pub(super) fn table() -> Vec<Route> {
         route(Delete, "/worlds/{world}/devices/{device}", "deleteDevice", "Deletes a record. The computer does not learn of it.", Json(shape::<DeletedDeviceView>), devices::delete),
         route(Post, "/worlds/{world}/devices/{device}/disable", "disableDevice", "Disables a device. `revocation` says from when that counts.", device, devices::disable),
         route(Post, "/worlds/{world}/devices/{device}/enable", "enableDevice", "Enables a device. Grants that had died stay dead.", device, devices::enable),
+        route(Get, "/worlds/{world}/faults", "listFaults", "The faults: those that stopped, then those that run, each with how often it struck.", Json(shape::<faults::List>), faults::list)
+            .asks(FAULTS),
+        route(Post, "/worlds/{world}/faults", "startFault", "Starts a fault. `linarite faults` lists the effects.", fault, faults::start)
+            .reads::<faults::Start>()
+            .creates(),
+        route(Delete, "/worlds/{world}/faults", "stopFaults", "Stops all faults that run, the one started last first.", Json(shape::<faults::List>), faults::stop_all),
+        route(Delete, "/worlds/{world}/faults/{fault}", "stopFault", "Stops a fault and says how it stood.", fault, faults::stop),
         route(Get, "/worlds/{world}/journal", "queryJournal", "What happened, oldest first.", Journal(shape::<journal::Events>), journal::query)
             .asks(JOURNAL),
         route(Get, "/worlds/{world}/journal/stream", "streamJournal", "What happens, as server-sent events: one event of the journal each, and `lost` with a count when the journal let some go before they were sent.", Events, stream::stream)
             .asks(STREAM),
         route(Get, "/worlds/{world}/snapshots", "listSnapshots", "The snapshots that are kept, oldest first.", Json(shape::<snapshots::Kept>), snapshots::list),
-        route(Post, "/worlds/{world}/snapshots", "takeSnapshot", "Takes a snapshot: records, revocation, clock and chance.", snapshot, snapshots::take)
+        route(Post, "/worlds/{world}/snapshots", "takeSnapshot", "Takes a snapshot: records, revocation, clock, chance and the faults that run.", snapshot, snapshots::take)
             .creates(),
         route(Post, "/worlds/{world}/snapshots/{snapshot}/restore", "restoreSnapshot", "Puts the world back to a snapshot. The journal goes on.", snapshot, snapshots::restore),
         route(Delete, "/worlds/{world}/snapshots/{snapshot}", "deleteSnapshot", "Deletes a snapshot.", Nothing, snapshots::remove),

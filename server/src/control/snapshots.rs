@@ -1,4 +1,5 @@
-//! Snapshots of a world: its records with everything that was revoked, its clock, and how far its chance has counted.
+//! Snapshots of a world: its records with everything that was revoked, its clock, how far its chance has counted,
+//! and the faults that run with their counts.
 //! Its keys follow from the seed, so grants issued before a snapshot are honoured again after a restore.
 //!
 //! The journal is history and goes on: a restore is one more event in it. Only a world in memory has snapshots; a state
@@ -14,6 +15,7 @@ use serde::Serialize;
 use super::admin::{Admin, Moved};
 use crate::clock::{ClockMode, rfc3339};
 use crate::directory::{DirectoryError, Snapshot as Records};
+use crate::faults::FaultsSnapshot;
 
 /// Snapshots that a world keeps at most.
 pub const KEPT: usize = 16;
@@ -61,6 +63,7 @@ struct Kept {
     mode: ClockMode,
     at: Instant,
     counters: Vec<u64>,
+    faults: FaultsSnapshot,
     journal: u64,
 }
 
@@ -93,6 +96,7 @@ impl Snapshots {
                 mode: world.clock.mode(),
                 at: world.clock.now(),
                 counters: world.entropy.counters(),
+                faults: world.faults.snapshot(),
                 journal: world.journal.last(),
             };
             shelf.taken += 1;
@@ -129,6 +133,7 @@ impl Snapshots {
             // Going back is what a restore is for.
             let _allowed = world.clock.set(kept.at, true);
             world.entropy.restore(&kept.counters);
+            world.faults.restore(&kept.faults);
             view(*number, kept)
         };
         admin.journal("restore_snapshot", &view.id, vec![("journal", view.journal.into())]);

@@ -15,6 +15,17 @@ pub enum Layer {
     Domain,
 }
 
+impl Layer {
+    /// Its word in the catalogue.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Exchange => "exchange",
+            Self::Domain => "domain",
+        }
+    }
+}
+
 macro_rules! effects {
     ($($variant:ident, $field:ident, $word:literal, $sees:literal;)*) => {
         /// The kinds of effects.

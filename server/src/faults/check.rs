@@ -34,6 +34,9 @@ pub enum FaultError {
     /// One with this id runs.
     #[error("a fault `{0}` runs already; stop it first, or take another id")]
     Running(String),
+    /// As many run as may.
+    #[error("{} faults run already, which is the most; stop some first", super::RUNNING)]
+    TooMany,
     /// None with this id runs.
     #[error("no fault `{id}` runs; {running}")]
     NotRunning {

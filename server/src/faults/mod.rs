@@ -45,6 +45,12 @@ use crate::clock::rfc3339;
 use crate::entropy::secret_of;
 use matching::Seen;
 
+/// Faults that run at once at most: each is asked about each request.
+pub const RUNNING: usize = 1000;
+
+/// Faults that stopped and are remembered; the oldest are forgotten first.
+const ENDED: usize = 10_000;
+
 /// The faults of a world.
 #[derive(Debug)]
 pub struct Faults {
@@ -191,11 +197,14 @@ impl Faults {
     }
 
     /// Starts a fault. Whoever acts in a world calls `Admin::start_fault`, which journals it too.
-    pub fn start(&self, id: &str, fault: Fault, now: Instant) -> Result<(), FaultError> {
+    pub fn start(&self, id: &str, fault: Fault, now: Instant) -> Result<FaultStatus, FaultError> {
         let kind = Self::check(id, &fault)?;
         let mut state = self.state();
         if state.running.iter().any(|running| running.id == id) {
             return Err(FaultError::Running(id.to_owned()));
+        }
+        if state.running.len() >= RUNNING {
+            return Err(FaultError::TooMany);
         }
         let running = Running {
             id: id.to_owned(),
@@ -208,9 +217,10 @@ impl Faults {
             strikes: 0,
         };
         state.cut(&running);
+        let status = running.status(true);
         state.running.push(running);
         self.busy.store(true, Ordering::Release);
-        Ok(())
+        Ok(status)
     }
 
     /// Stops a fault and says how it stood.
@@ -228,6 +238,9 @@ impl Faults {
         let stopped = state.running.remove(at);
         state.cut(&stopped);
         let status = stopped.status(false);
+        if state.ended.len() >= ENDED {
+            state.ended.remove(0);
+        }
         state.ended.push(status.clone());
         self.busy.store(!state.running.is_empty(), Ordering::Release);
         Ok(status)

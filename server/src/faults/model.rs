@@ -108,7 +108,7 @@ pub struct Match {
     /// The method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// What is asked for: `join`, `delete`, `token`, `realm`, `mex` and so on.
+    /// What is asked for: `join`, `leave`, `token`, `user-realm`, `mex` and so on; `linarite faults` lists them all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
     /// The device id, as far as the request says it in its path, its client certificate or its token.

@@ -10,8 +10,8 @@ use crate::journal::Kind;
 const LONGEST: usize = 100;
 
 impl Admin<'_> {
-    /// Starts a fault under an id that no running one has.
-    pub fn start_fault(&self, id: &str, fault: Fault) -> Result<(), AdminError> {
+    /// Starts a fault under an id that no running one has, and says how it stands.
+    pub fn start_fault(&self, id: &str, fault: Fault) -> Result<FaultStatus, AdminError> {
         if id.is_empty() || id.chars().count() > LONGEST || id.chars().any(char::is_control) {
             return Err(AdminError::Invalid(format!(
                 "the id of a fault has 1 to {LONGEST} characters and no control characters"
@@ -19,9 +19,9 @@ impl Admin<'_> {
         }
         let effect = crate::faults::Faults::check(id, &fault)?;
         let world = self.world();
-        world.faults.start(id, fault, world.clock.now())?;
+        let status = world.faults.start(id, fault, world.clock.now())?;
         self.told(Kind::FaultStart, id, effect.word(), None);
-        Ok(())
+        Ok(status)
     }
 
     /// Stops a fault and says how it stood.
