@@ -8,6 +8,7 @@ mod client;
 mod doctor;
 mod environment;
 mod exec;
+mod faults;
 mod output;
 mod run;
 mod serve;
@@ -67,6 +68,8 @@ enum Command {
     Exec(exec::Exec),
     /// Serve a world until interrupted
     Serve(serve::Serve),
+    /// The faults that there are: what a client sees of each, and what they can be limited to
+    Faults,
     /// Use the emulated Windows client against a served world
     Client(client::Client),
     /// The private CA: where it is, its certificate, how to trust it
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
             Command::Coverage(command) => check::coverage(&command).into(),
             Command::Exec(command) => exec::run(command).await,
             Command::Serve(command) => serve::run(command).await.into(),
+            Command::Faults => faults::run().into(),
             Command::Client(command) => client::run(command).await.into(),
             Command::Ca(command) => ca::run(&command).into(),
             Command::Doctor(command) => doctor::run(&command).into(),

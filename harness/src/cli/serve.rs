@@ -8,11 +8,14 @@ use clap::Args;
 use linarite_server::Emulator;
 use linarite_server::clock::ClockMode;
 use linarite_server::control::Control;
+use linarite_server::control::admin::Admin;
+use linarite_server::faults::Fault;
 use linarite_server::keys::tls::TlsCa;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::stage::ClockArgument;
 use super::{Exit, output, stage};
+use crate::run::faults::{of_file, told_idle};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -37,10 +40,28 @@ pub(crate) struct Serve {
     /// How the world's time passes; as the world file says, else at real speed
     #[arg(long, value_enum)]
     clock: Option<ClockArgument>,
+    /// Start the faults of this file: a map of faults by id, as in scenarios
+    #[arg(long = "fault", value_name = "FILE")]
+    faults: Vec<PathBuf>,
 }
 
 pub(crate) async fn run(arguments: Serve) -> Exit {
-    match serve(arguments).await {
+    let mut faults = Vec::new();
+    for path in &arguments.faults {
+        match of_file(path) {
+            Ok(more) => faults.extend(more),
+            Err(findings) => {
+                let text: Vec<String> = findings.iter().map(|f| f.render(false)).collect();
+                output::problem(&format!(
+                    "the faults of {} cannot be started\n{}",
+                    path.display(),
+                    text.join("\n").trim_end()
+                ));
+                return Exit::Invalid;
+            }
+        }
+    }
+    match serve(arguments, faults).await {
         Ok(()) => Exit::Passed,
         Err(problem) => {
             output::problem(&problem);
@@ -49,7 +70,7 @@ pub(crate) async fn run(arguments: Serve) -> Exit {
     }
 }
 
-async fn serve(arguments: Serve) -> Result<(), String> {
+async fn serve(arguments: Serve, faults: Vec<(String, Fault)>) -> Result<(), String> {
     let world = stage::world(&arguments.world)?;
     let given = arguments.clock.map(Into::into).or(world.mode);
     let mode = given.unwrap_or(ClockMode::Follow);
@@ -70,6 +91,10 @@ async fn serve(arguments: Serve) -> Result<(), String> {
         builder = builder.https_port(port);
     }
     let emulator = builder.start().await.map_err(|error| error.to_string())?;
+    let admin = Admin::new(emulator.world(), "serve");
+    for (id, fault) in faults {
+        admin.start_fault(&id, fault).map_err(|error| error.to_string())?;
+    }
     let at = SocketAddr::from(([127, 0, 0, 1], arguments.control_port));
     let control = Control::start(at, None).await.map_err(|error| error.to_string())?;
     control.worlds().register_behind(Arc::clone(emulator.world()), emulator.proxy_url());
@@ -79,6 +104,9 @@ async fn serve(arguments: Serve) -> Result<(), String> {
     tokio::select! {
         _ = interrupts.recv() => {}
         _ = terminations.recv() => {}
+    }
+    for id in emulator.world().faults.never_struck() {
+        output::problem(&told_idle(&id));
     }
     emulator.world().keep_clock().await.map_err(|error| error.to_string())?;
     Ok(())

@@ -8,7 +8,7 @@ mod attempts;
 mod background;
 mod captures;
 pub mod events;
-mod faults;
+pub(crate) mod faults;
 mod group;
 mod http;
 mod judge;

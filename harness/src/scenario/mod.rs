@@ -14,7 +14,7 @@ mod lint;
 mod load;
 pub mod model;
 pub mod node;
-mod project;
+pub(crate) mod project;
 pub mod schema;
 pub mod suggest;
 pub mod time;
