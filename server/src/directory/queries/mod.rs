@@ -44,9 +44,6 @@ fn tally(c: &Connection, plan: &Plan<'_>) -> Result<(u64, u64), DirectoryError> 
     })?)
 }
 
-/// The column of [`Plan::page`] behind those of the device.
-const FITS: usize = 19;
-
 /// The devices of a page and one more, when there is one; `None` when the budget was spent before.
 fn walk(
     c: &Connection,
@@ -64,7 +61,7 @@ fn walk(
         if looked_at > query.budget {
             return Ok(None);
         }
-        if row.get(FITS)? {
+        if row.get("fits")? {
             devices.push(rows::device(row)?);
         }
     }
