@@ -17,6 +17,7 @@ mod conditional;
 mod faces;
 mod faults;
 mod federation;
+mod hybrid;
 mod model_directory;
 mod model_wire;
 mod noise;

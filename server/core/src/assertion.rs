@@ -2,7 +2,7 @@
 //!
 //! The service asks in one order: can it be read, who says it, did that one sign it, for whom, when, about whom. Times are
 //! those of the world alone, without tolerance, because the federation server that stamped them lives in the same world.
-//! Left out: replayed assertions, which the real service accepts within their time, and assertions about computers.
+//! Left out: replayed assertions, which the real service accepts within their time.
 
 use crate::instant::Instant;
 use crate::refusal::{AssertionRefusal, SessionRefusal};
@@ -41,6 +41,25 @@ pub struct Shown<'a> {
 
 /// The immutable id that an assertion vouches for at this moment.
 pub fn accept<'a>(shown: &Shown<'a>, now: Instant) -> Result<&'a str, AssertionRefusal> {
+    is_good(shown, now)?;
+    shown.immutable_id.ok_or(AssertionRefusal::ImmutableIdUnknown)
+}
+
+/// Whether an assertion about a domain computer counts at this moment. `object` is the id of its object on premises as the
+/// assertion writes it; an immutable id beside it must be the same. Whether that is enough for a join is asked there.
+pub fn accept_computer(
+    shown: &Shown<'_>,
+    object: Option<&str>,
+    now: Instant,
+) -> Result<(), AssertionRefusal> {
+    is_good(shown, now)?;
+    match shown.immutable_id {
+        Some(id) if object != Some(id) => Err(AssertionRefusal::ImmutableIdUnknown),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_good(shown: &Shown<'_>, now: Instant) -> Result<(), AssertionRefusal> {
     if !shown.issuer_known {
         return Err(AssertionRefusal::IssuerUnknown);
     }
@@ -59,7 +78,7 @@ pub fn accept<'a>(shown: &Shown<'a>, now: Instant) -> Result<&'a str, AssertionR
     if now >= shown.not_on_or_after {
         return Err(AssertionRefusal::Expired);
     }
-    shown.immutable_id.ok_or(AssertionRefusal::ImmutableIdUnknown)
+    Ok(())
 }
 
 /// Whether an accepted assertion of the issuer of these domains signs this user in: the one that the directory has under
@@ -128,6 +147,22 @@ mod tests {
             check(Shown { immutable_id: None, ..GOOD }),
             AssertionRefusal::ImmutableIdUnknown
         );
+    }
+
+    #[test]
+    fn a_computer_is_asked_the_same_and_has_one_id() {
+        let shown = |immutable_id| Shown { immutable_id, ..GOOD };
+        let other = Err(AssertionRefusal::ImmutableIdUnknown);
+        assert_eq!(accept_computer(&shown(Some("id")), Some("id"), START), Ok(()));
+        assert_eq!(accept_computer(&shown(None), Some("id"), START), Ok(()));
+        assert_eq!(accept_computer(&shown(None), None, START), Ok(()));
+        assert_eq!(accept_computer(&shown(Some("id")), Some("other"), START), other);
+        assert_eq!(accept_computer(&shown(Some("id")), None, START), other);
+        let ended = accept_computer(&GOOD, Some("id"), END);
+        assert_eq!(ended, Err(AssertionRefusal::Expired));
+        let unsigned = Shown { seal: Seal::Missing, ..shown(Some("other")) };
+        let refused = accept_computer(&unsigned, Some("id"), START);
+        assert_eq!(refused, Err(AssertionRefusal::Unsigned));
     }
 
     #[test]

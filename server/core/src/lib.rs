@@ -22,3 +22,4 @@ pub mod signin;
 pub mod tenant;
 pub mod user;
 pub mod visibility;
+pub mod vouched;

@@ -209,6 +209,8 @@ refusals! {
         CertificateOfAnother = "certificate-of-another-device",
         /// A Windows Hello key that is registered for another user already.
         HelloKeyOfAnother = "hello-key-of-another-user",
+        /// A federated hybrid join whose token does not say which computer it is.
+        ClaimsMissing = "computer-claims-missing",
     }
 }
 

@@ -69,6 +69,12 @@ impl Standing {
         }
     }
 
+    /// The standing of a new record under the id of a deleted one: no grant of before comes back.
+    #[must_use]
+    pub const fn again(self) -> Self {
+        Self { disabled: None, deleted: None, epoch: self.epoch.saturating_add(1) }
+    }
+
     /// Whether a grant bound to the device may be issued at this moment.
     pub fn may_issue(&self, now: Instant) -> Result<(), DeviceRefusal> {
         match (self.deleted, self.disabled) {
@@ -150,6 +156,16 @@ mod tests {
         let mut standing = disabled(BOTH);
         assert!(standing.enable(T + HOUR));
         assert_eq!(standing.honours(0, T + HOUR), Err(DeviceRefusal::GrantRevoked));
+    }
+
+    #[test]
+    fn a_new_record_under_the_id_of_a_deleted_one_honours_no_grant_of_before() {
+        let mut standing = disabled(DELAY);
+        standing.delete(T, DELAY);
+        let (before, again) = (standing.epoch, standing.again());
+        assert_eq!(again.honours(before, T), Err(DeviceRefusal::GrantRevoked));
+        assert_eq!(again.honours(again.epoch, T), Ok(()));
+        assert_eq!(again.may_access(T + HOUR), Ok(()));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use queries::{
     Cursor, DeviceQuery, Filter, Order, Page, ROW_BUDGET, SortBy, SortKey, Test, TextTest,
     TimeTest, UserPage,
 };
-pub use registrations::{Hybrid, Join, Joined, SynchronisedComputer};
+pub use registrations::{Hybrid, Join, Joined, SynchronisedComputer, VouchedJoin};
 pub use sessions::{Denied, DeviceEvidence, OnceMark, Purpose, Session, SignIn, UserEvidence};
 pub use users::{NewUser, UserKey};
 

@@ -1,6 +1,6 @@
 //! Join, hybrid join, leave and Windows Hello keys, each in one transaction.
 
-use linarite_core::device::{Device, DeviceKey, Tombstone};
+use linarite_core::device::{Device, DeviceKey, KnownDevice, Tombstone};
 use linarite_core::ids::{DeviceId, ObjectId, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
@@ -8,11 +8,13 @@ use linarite_core::registration::{
     FittingClock, JoinKind, Particulars, SidProof, completed_hybrid, joined, may_complete_hybrid,
     may_join, may_leave, may_register_hello_key,
 };
+use linarite_core::revocation::Standing;
 use linarite_core::tenant::Tenant;
 use linarite_core::user::User;
+use linarite_core::vouched::{self, Computer};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::devices::{delete, draw_ids};
+use super::devices::{delete, draw_ids, known};
 use super::{Directory, DirectoryError, rows};
 
 /// A join or a registration.
@@ -59,6 +61,19 @@ pub struct Hybrid {
     pub proof: SidProof,
     /// Whose time the proof's stamp fits.
     pub clock: Option<FittingClock>,
+    /// Now.
+    pub now: Instant,
+}
+
+/// A computer that its federation server vouches for.
+#[derive(Clone, Debug)]
+pub struct VouchedJoin {
+    /// Which one.
+    pub computer: Computer,
+    /// What the device says of itself.
+    pub particulars: Particulars,
+    /// The world's seed, from which ids follow.
+    pub seed: u64,
     /// Now.
     pub now: Instant,
 }
@@ -124,6 +139,43 @@ impl Directory {
                 let (key, issued) = issue(record.object_id, record.device_id)?;
                 let device = completed_hybrid(record, hybrid.particulars, key, hybrid.now);
                 rows::put_device(c, &device)?;
+                Ok(Ok(Joined { device, user: None, issued }))
+            })
+            .await
+    }
+
+    /// Joins a computer that its federation server vouches for: its record is completed, or made when there is none.
+    pub async fn join_vouched<C: Send + 'static>(
+        &self,
+        join: VouchedJoin,
+        issue: impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, C), DirectoryError>
+        + Send
+        + 'static,
+    ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
+        self.store
+            .write(move |c| {
+                let (record, standing) = match known(c, join.computer.device_id)? {
+                    Some(KnownDevice::Present(record)) => (Some(record), Standing::default()),
+                    Some(KnownDevice::Deleted(grave)) => (None, grave.standing.again()),
+                    None => (None, Standing::default()),
+                };
+                if let Err(refusal) = vouched::may_take(record.as_ref(), &join.computer) {
+                    return Ok(Err(refusal));
+                }
+                let new = record.is_none();
+                let record = match record {
+                    Some(record) => record,
+                    None => {
+                        let (object_id, _) = draw_ids(c, join.seed)?;
+                        vouched::record(object_id, join.computer, standing, join.now)
+                    }
+                };
+                let (key, issued) = issue(record.object_id, record.device_id)?;
+                let device = completed_hybrid(record, join.particulars, key, join.now);
+                rows::put_device(c, &device)?;
+                if new {
+                    rows::count_device(c, &device, 1)?;
+                }
                 Ok(Ok(Joined { device, user: None, issued }))
             })
             .await

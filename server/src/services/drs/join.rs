@@ -13,6 +13,7 @@ use linarite_core::replication::Made;
 use serde_json::{Map, Value, json};
 
 use super::refuse::Refused;
+use super::vouched;
 use crate::clock::{Clock, from_rfc3339};
 use crate::directory::{DirectoryError, Hybrid, Join, Joined};
 use crate::entropy::Stream;
@@ -25,7 +26,7 @@ use crate::keys::public_key::SignatureAlgorithm;
 use crate::keys::transport::TransportKey;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, private_json};
-use crate::services::token::accept;
+use crate::services::token::{accept, computer};
 
 /// The audiences of tokens for this service.
 pub(super) const AUDIENCES: [&str; 2] =
@@ -35,13 +36,13 @@ pub(super) const AUDIENCES: [&str; 2] =
 const TEXT: usize = 256;
 
 /// The join type of a hybrid join.
-const HYBRID: u64 = 6;
+pub(super) const HYBRID: u64 = 6;
 
 /// A JSON object whose keys are read in any case.
-struct Body<'a>(&'a Map<String, Value>);
+pub(super) struct Body<'a>(pub(super) &'a Map<String, Value>);
 
 impl<'a> Body<'a> {
-    fn get(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
@@ -69,7 +70,7 @@ impl<'a> Body<'a> {
         Ok(text.to_owned())
     }
 
-    fn particulars(&self) -> Result<Particulars, Refused> {
+    pub(super) fn particulars(&self) -> Result<Particulars, Refused> {
         let key = TransportKey::from_base64(self.text("TransportKey")?).map_err(|error| {
             Refused::wire("transport-key-invalid").with("name", error.to_string())
         })?;
@@ -81,7 +82,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    fn certificate_request(&self) -> Result<Csr, Refused> {
+    pub(super) fn certificate_request(&self) -> Result<Csr, Refused> {
         let request = self.object("CertificateRequest")?;
         if !request.text("Type")?.eq_ignore_ascii_case("pkcs10") {
             return Err(Refused::malformed("CertificateRequest.Type is not pkcs10"));
@@ -92,7 +93,7 @@ impl<'a> Body<'a> {
     }
 }
 
-fn parse(call: &Call) -> Result<Map<String, Value>, Refused> {
+pub(super) fn parse(call: &Call) -> Result<Map<String, Value>, Refused> {
     let version = call.query_value("api-version").unwrap_or_default();
     if version != "1.0" && version != "2.0" {
         return Err(Refused::wire("api-version-unknown").with("name", version));
@@ -102,7 +103,7 @@ fn parse(call: &Call) -> Result<Map<String, Value>, Refused> {
 }
 
 /// The certificate of a device, and the key by which its record finds it.
-fn issue(
+pub(super) fn issue(
     call: &Call,
     user: Guid,
     join_type: u8,
@@ -145,6 +146,9 @@ pub(super) async fn join(call: Call) -> Reply {
 }
 
 async fn joined(call: &Call) -> Result<Reply, Refused> {
+    if let Some(claims) = computer(call, "drs", &AUDIENCES)? {
+        return vouched::joined(call, claims).await;
+    }
     let accepted = accept(call, "drs", &AUDIENCES)??;
     call.note("user", accepted.user.upn.as_str());
     let members = parse(call)?;
@@ -239,7 +243,11 @@ fn sid_proof(data: &Body<'_>, certificate: &[u8]) -> Result<SidProof, Refused> {
     Ok(SidProof { sid, stamped, signature_fits })
 }
 
-fn answer(call: &Call, joined: Joined<Vec<u8>>, body: &Body<'_>) -> Result<Reply, Refused> {
+pub(super) fn answer(
+    call: &Call,
+    joined: Joined<Vec<u8>>,
+    body: &Body<'_>,
+) -> Result<Reply, Refused> {
     let Joined { device, user, issued } = joined;
     let key = device.key.as_ref().ok_or_else(|| Refused::malformed("no certificate was issued"))?;
     call.note_device(device.device_id);

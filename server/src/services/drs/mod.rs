@@ -10,6 +10,7 @@ mod discovery;
 mod hello;
 mod join;
 mod refuse;
+mod vouched;
 
 use axum::Router;
 use axum::routing::{delete as on_delete, get, post};

@@ -74,7 +74,9 @@ impl Refused {
         let mut fields = Map::new();
         fields.insert("reason".to_owned(), self.reason.into());
         for (key, value) in call.facts() {
-            if ["user", "device", "name", "join_type", "operation"].contains(&key.as_str()) {
+            if ["user", "computer", "device", "name", "join_type", "operation"]
+                .contains(&key.as_str())
+            {
                 fields.insert(key, value);
             }
         }

@@ -23,7 +23,7 @@ fn pairwise(call: &Call, user: &User, client: &App) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
 
-fn unique(call: &Call) -> String {
+pub(super) fn unique(call: &Call) -> String {
     URL_SAFE_NO_PAD.encode(call.world.entropy.draw::<16>(Stream::Token))
 }
 

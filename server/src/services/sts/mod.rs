@@ -8,6 +8,7 @@
 
 mod authorize;
 mod claims;
+mod computer;
 mod discovery;
 mod grants;
 mod issue;

@@ -70,7 +70,7 @@ async fn back(call: &Call) -> Result<Reply, Failed> {
     call.note("client_id", sign_in.asked.client.as_str());
     call.note("grant", "login.srf");
     let (version, assertion) = assertion(result).map_err(|why| unreadable(call, why))?;
-    let shown = judged(call, assertion.as_bytes(), version)?;
+    let shown = judged(call, assertion.as_bytes(), version)?.user()?;
     let wanted = wanted(call, Some(&sign_in.asked.resource), &sign_in.asked.scope)?;
     let session = SignIn {
         user: shown.user,

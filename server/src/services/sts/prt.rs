@@ -183,7 +183,7 @@ fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
             let version = if grant == SAML_1 { SamlVersion::V1 } else { SamlVersion::V2 };
             let text = payload.assertion.as_deref();
             let text = text.ok_or_else(|| Refused::missing("assertion"))?;
-            let saml::Federated { user, amr, .. } = saml::federated(call, text, version)?;
+            let saml::Federated { user, amr, .. } = saml::vouched(call, text, version)?.user()?;
             Ok(Shows { user, amr, auth_time, once: None })
         }
         Some("device_token") => Err(Refused::wire("device-token-not-emulated")),

@@ -3,10 +3,12 @@
 //!
 //! The assertion comes in base64 of either alphabet, padded or not, with white space about it. It is parsed and its seal is
 //! compared with the keys of the domains that have its issuer; what follows from that is decided in core.
-//! Left out: assertions about computers (account type `DJ`), which are refused by name.
+//! One about a domain computer (account type `DJ`) gets a token for device registration ([`super::computer`]) and signs
+//! nobody in.
 
-use linarite_core::assertion::{Seal, Shown, accept};
+use linarite_core::assertion::{Seal, Shown, accept, accept_computer};
 use linarite_core::refusal::AssertionRefusal;
+use linarite_core::vouched::ACCOUNT_TYPE;
 
 use super::refuse::Refused;
 use crate::directory::UserEvidence;
@@ -25,7 +27,35 @@ pub(super) const SAML_2: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
 const _: () = assert!(SAML_1.len() == SamlVersion::V1.grant_type().len());
 const _: () = assert!(SAML_2.len() == SamlVersion::V2.grant_type().len());
 
-/// What an accepted assertion stands for.
+/// Whom an accepted assertion speaks for.
+pub(super) enum Vouched {
+    /// A user.
+    User(Federated),
+    /// A domain computer.
+    Computer(Computer),
+}
+
+impl Vouched {
+    /// The user; a computer is none.
+    pub(super) fn user(self) -> Result<Federated, Refused> {
+        match self {
+            Self::User(user) => Ok(user),
+            Self::Computer(_) => Err(AssertionRefusal::ImmutableIdUnknown.into()),
+        }
+    }
+}
+
+/// A domain computer, as its assertion names it.
+pub(super) struct Computer {
+    /// The id of its object on premises, base64 of its bytes.
+    pub(super) object: Option<String>,
+    /// Its security identifier.
+    pub(super) sid: Option<String>,
+    /// How it signed in.
+    pub(super) amr: Vec<String>,
+}
+
+/// A user that an accepted assertion signs in.
 pub(super) struct Federated {
     /// Who is to be signed in.
     pub(super) user: UserEvidence,
@@ -36,11 +66,7 @@ pub(super) struct Federated {
 }
 
 /// Reads and judges the assertion of a grant of this type.
-pub(super) fn federated(
-    call: &Call,
-    text: &str,
-    version: SamlVersion,
-) -> Result<Federated, Refused> {
+pub(super) fn vouched(call: &Call, text: &str, version: SamlVersion) -> Result<Vouched, Refused> {
     let Some(bytes) = from_either(text) else {
         return Err(unreadable(call, "the assertion is not base64"));
     };
@@ -48,11 +74,7 @@ pub(super) fn federated(
 }
 
 /// Reads and judges an assertion.
-pub(super) fn judged(
-    call: &Call,
-    bytes: &[u8],
-    version: SamlVersion,
-) -> Result<Federated, Refused> {
+pub(super) fn judged(call: &Call, bytes: &[u8], version: SamlVersion) -> Result<Vouched, Refused> {
     let presented = read(call, bytes, version)?;
     let said = presented.unproven();
     let issuer: String = said.issuer.chars().take(200).collect();
@@ -92,15 +114,19 @@ pub(super) fn judged(
     let refuse = |refusal: AssertionRefusal| {
         Refused::from(refusal).with("issuer", issuer.as_str()).with("user", upn.as_str())
     };
-    let computer = said.claim(claims::ACCOUNT_TYPE).is_some_and(|kind| kind == "DJ");
-    let immutable_id = match accept(&shown, call.now()) {
-        Err(AssertionRefusal::ImmutableIdUnknown) | Ok(_) if computer => {
-            let what = "an assertion about a domain-joined computer";
-            return Err(Refused::wire("grant-type-not-emulated").with("name", what));
-        }
-        accepted => accepted.map_err(refuse)?.to_owned(),
-    };
-    Ok(Federated { user: UserEvidence::Assertion { immutable_id, domains }, amr: amr(said), upn })
+    if said.claim(claims::ACCOUNT_TYPE) == Some(ACCOUNT_TYPE) {
+        let (object, sid) =
+            (said.claim(claims::ON_PREM_OBJECT_GUID), said.claim(claims::PRIMARY_SID));
+        // The name of a subject is no immutable id of a computer: issuers write what they like there.
+        let shown = Shown { immutable_id: said.claim(claims::IMMUTABLE_ID), ..shown };
+        accept_computer(&shown, object, call.now()).map_err(refuse)?;
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let computer = Computer { object: own(object), sid: own(sid), amr: amr(said) };
+        return Ok(Vouched::Computer(computer));
+    }
+    let immutable_id = accept(&shown, call.now()).map_err(refuse)?.to_owned();
+    let user = UserEvidence::Assertion { immutable_id, domains };
+    Ok(Vouched::User(Federated { user, amr: amr(said), upn }))
 }
 
 /// An assertion that cannot be read, and why.

@@ -233,15 +233,47 @@ async fn an_issuer_cannot_speak_for_users_of_other_domains_nor_for_disabled_ones
 }
 
 #[tokio::test]
-async fn a_computers_assertion_is_named_as_not_emulated() {
+async fn a_computers_assertion_gets_a_token_for_device_registration_and_signs_nobody_in() {
     let sts = Sts::start().await;
     let mut spec = sts.spec(SamlVersion::V1);
-    (spec.immutable_id, spec.upn) = (None, None);
-    spec.claims.push(Claim::new(claims::ACCOUNT_TYPE, "DJ"));
-    let answer = sts.give(&spec, Sealing::Good).await;
-    assert!(answer.text.contains("Not emulated"), "{answer:?}");
-    // But not before it was found good.
-    sts.refused(&sts.give(&spec, Sealing::None).await, AssertionRefusal::Unsigned);
+    let object = "nls1DG1eT0uFwlD7KOU0FQ==";
+    (spec.immutable_id, spec.upn) = (Some(object.to_owned()), None);
+    spec.claims = vec![
+        Claim::new(claims::ACCOUNT_TYPE, "DJ"),
+        Claim::new(claims::ON_PREM_OBJECT_GUID, object),
+        Claim::new(claims::PRIMARY_SID, "S-1-5-21-1-2-3-1001"),
+    ];
+    let redeem = async |spec: &AssertionSpec, sealing: Sealing<'_>, resource: &str| {
+        let assertion = STANDARD.encode(sts.write(spec, sealing));
+        let grant = spec.version.grant_type();
+        let form = [
+            ("client_id", CLI),
+            ("grant_type", grant),
+            ("resource", resource),
+            ("assertion", &assertion),
+        ];
+        sts.post("/common/oauth2/token", &form).await
+    };
+    let registration = "urn:ms-drs:enterpriseregistration.windows.net";
+    let answer = redeem(&spec, Sealing::Good, registration).await.json();
+    assert!(answer["refresh_token"].is_null() && answer["id_token"].is_null(), "{answer}");
+    let token = answer["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
+    let said: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).unwrap()).unwrap();
+    assert_eq!((&said["accounttype"], &said["aud"]), (&"DJ".into(), &registration.into()));
+    assert_eq!(said["onpremobjectguid"], object);
+    assert_eq!(said["primarysid"], "S-1-5-21-1-2-3-1001");
+    assert!(said["oid"].is_null() && said["upn"].is_null(), "{said}");
+    let elsewhere = redeem(&spec, Sealing::Good, "https://graph.microsoft.com").await;
+    assert!(elsewhere.text.contains("Not emulated"), "{elsewhere:?}");
+    let unsigned = redeem(&spec, Sealing::None, registration).await;
+    sts.refused(&unsigned, AssertionRefusal::Unsigned);
+    spec.immutable_id = Some("ZGF2ZQ==".to_owned());
+    let other = redeem(&spec, Sealing::Good, registration).await;
+    sts.refused(&other, AssertionRefusal::ImmutableIdUnknown);
+    sts.0.advance(3600);
+    spec.immutable_id = None;
+    let over = redeem(&spec, Sealing::Good, registration).await;
+    sts.refused(&over, AssertionRefusal::Expired);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use http::StatusCode;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use serde_json::{Value, json};
 
+use super::computer;
 use super::grants::{self, Code, RefreshToken, in_time, open};
 use super::issue::{Issue, is_family};
 use super::prt;
@@ -151,7 +152,12 @@ async fn assertion(
     let client = client(call, form)?;
     let text = form.need("assertion")?;
     let wanted = asked(call, form, v2, None)?;
-    let saml::Federated { user, amr, upn } = saml::federated(call, text, version)?;
+    let saml::Federated { user, amr, upn } = match saml::vouched(call, text, version)? {
+        saml::Vouched::User(user) => user,
+        saml::Vouched::Computer(computer) => {
+            return computer::answer(call, client, &wanted, &computer, v2);
+        }
+    };
     let sign_in = SignIn {
         user,
         device: DeviceEvidence::None,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use linarite_core::ids::{DeviceId, UserId};
 use linarite_core::refusal::AccessRefusal;
 use linarite_core::user::User;
+use linarite_core::vouched::ACCOUNT_TYPE;
 use serde_json::{Map, Value};
 
 use super::call::Call;
@@ -64,6 +65,28 @@ pub fn accept(
         Err(refusal) => deny(call, resource, *refusal),
     }
     Ok(checked)
+}
+
+/// The claims of the bearer token of a call, when it speaks for a domain computer and is good. A token of a user, a bad one
+/// and none at all are for [`accept`].
+pub fn computer(
+    call: &Call,
+    resource: &str,
+    audiences: &[&str],
+) -> Result<Option<Arc<Map<String, Value>>>, AccessRefusal> {
+    let claims = call.bearer().and_then(|token| call.world.keys.tokens.verify(token).ok());
+    let claims = claims.filter(|claims| text(claims, "accounttype") == Some(ACCOUNT_TYPE));
+    let Some(claims) = claims else { return Ok(None) };
+    if let Some(sid) = text(&claims, "primarysid") {
+        call.note("computer", sid);
+    }
+    match is_due(call, &claims, audiences) {
+        Ok(()) => Ok(Some(claims)),
+        Err(refusal) => {
+            deny(call, resource, refusal);
+            Err(refusal)
+        }
+    }
 }
 
 /// Notes a refusal and records it as an event, with the operation and the target when these were noted before.
