@@ -36,8 +36,8 @@ pub const TOKEN_INVALID_GRANT: u32 = 0xcaa2_0003;
 pub const WSTRUST_REQUEST_FAILED: u32 = 0xcaa9_0014;
 /// Token library: the identity provider speaks another protocol than WS-Trust.
 pub const WSTRUST_PROTOCOL_NOT_SUPPORTED: u32 = 0xcaa9_0017;
-/// Token library: the federation server's metadata name no endpoint for integrated sign-in. Known from public event texts
-/// only, so it prints without a name.
+/// Token library: the federation server's metadata name no endpoint for integrated sign-in. *Assumed*: it stands next to
+/// the number for passwords, and no source confirms its meaning; so it prints without a name.
 pub const WSTRUST_NO_WINDOWS_ENDPOINT: u32 = 0xcaa9_0022;
 /// Token library: the federation server's metadata name no endpoint for user name and password.
 pub const WSTRUST_NO_PASSWORD_ENDPOINT: u32 = 0xcaa9_0023;

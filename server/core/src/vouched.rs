@@ -5,7 +5,7 @@
 //! duplicate. The number of devices is not asked: hybrid devices are exempt. Left out: whether the domain knows the
 //! computer, which the federation server answers for.
 
-use crate::device::{Device, OnPremises, TrustType};
+use crate::device::{Device, Management, OnPremises, TrustType};
 use crate::ids::{DeviceId, Guid, ObjectId, Sid};
 use crate::instant::Instant;
 use crate::refusal::JoinRefusal;
@@ -57,6 +57,7 @@ pub fn record(object_id: ObjectId, computer: Computer, standing: Standing, now: 
         key: None,
         transport_key: None,
         on_premises: Some(OnPremises { sid: computer.sid, certificate: Vec::new() }),
+        management: Management::default(),
         standing,
     }
 }

@@ -1,7 +1,7 @@
 //! Federated hybrid join: a domain computer shows the token that the word of its federation server was exchanged for
 //! (sections 4.1 and 19; MS-DVRJ for join type 6).
 //!
-//! Left out: the join types that a computer is refused on the real service beside those that it is refused here.
+//! Left out: the claim `PermitDeviceRegistrationClaim`, which AD FS's own registration service asks for.
 
 use std::sync::Arc;
 
