@@ -119,7 +119,7 @@ async fn a_browser_goes_by_the_federation_server_to_a_code_and_a_resource() {
     let (action, _) = posted_on(&page);
     assert_eq!(action, "https://login.microsoftonline.com/login.srf");
     let back = town.post_on(&page).await;
-    let (address, answer) = back.header("location").split_once('?').expect("it goes back");
+    let (address, answer) = back.header("location").split_once('?').unwrap();
     assert_eq!(address, LOOPBACK);
     let answer = fields(answer);
     assert_eq!(answer["state"], "s1");
@@ -130,7 +130,7 @@ async fn a_browser_goes_by_the_federation_server_to_a_code_and_a_resource() {
         ("code", &answer["code"]),
     ];
     let tokens = town.grant(&redeem).await;
-    let token = tokens.json()["access_token"].as_str().expect("a token").to_owned();
+    let token = tokens.json()["access_token"].as_str().unwrap().to_owned();
     assert_eq!(town.get(&format!("{FILES}/"), Some(&token)).await.status, 200);
     assert_eq!(town.grant(&redeem).await.status, 400, "a code counts once");
     assert_eq!(town.reasons(0, "federation.denied"), Vec::<String>::new());

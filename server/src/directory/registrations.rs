@@ -163,12 +163,11 @@ impl Directory {
                     return Ok(Err(refusal));
                 }
                 let new = record.is_none();
-                let record = match record {
-                    Some(record) => record,
-                    None => {
-                        let (object_id, _) = draw_ids(c, join.seed)?;
-                        vouched::record(object_id, join.computer, standing, join.now)
-                    }
+                let record = if let Some(record) = record {
+                    record
+                } else {
+                    let (object_id, _) = draw_ids(c, join.seed)?;
+                    vouched::record(object_id, join.computer, standing, join.now)
                 };
                 let (key, issued) = issue(record.object_id, record.device_id)?;
                 let device = completed_hybrid(record, join.particulars, key, join.now);
