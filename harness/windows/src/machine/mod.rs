@@ -212,6 +212,15 @@ impl Machine {
         self.memory.device.as_ref().map(|device| device.device_id.as_str())
     }
 
+    /// What the machine shows when a server asks for a client certificate: that of its join, else that of the first work
+    /// account of a Windows user. DER of the certificate and PKCS#8 of its key; the key is one of the public test keys.
+    pub fn client_certificate(&self, windows_user: Option<&str>) -> Option<(Vec<u8>, Vec<u8>)> {
+        let profile = self.memory.profiles.get(&self.acting(windows_user, None));
+        let account = profile.and_then(|profile| profile.work_accounts.first());
+        let registration = self.memory.device.as_ref().or_else(|| Some(&account?.registration))?;
+        Some((registration.certificate_der(), registration.device_key.pkcs8().ok()?))
+    }
+
     /// Reinstalls the machine: nothing is told to the service, so its records stay (FAQ A15). Without `keep_name` it gets
     /// a new name such as `DESKTOP-4F2A9C1`.
     pub fn wipe(&mut self, wire: &Wire, keep_name: bool) -> Outcome {

@@ -2,13 +2,17 @@
 //!
 //! `prt`: the broker redeems the primary refresh token of the signed-in user (or of the work account), renewing it first
 //! when it is four hours old. `password`, `refresh-token` and `auth-code` are plain OAuth 2.0, with version 1 endpoints for
-//! a resource and version 2 for a scope. Nothing is cached: each call asks.
+//! a resource and version 2 for a scope; `ws-trust` asks the federation server first. Nothing is cached: each call asks.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::Machine;
 use super::enrol::BROKER;
+use super::federation::{self, Caller};
 use super::prt::{Target, diagnostics, is_due, is_refusal, learned, redeem, renew};
+use super::realm::{Realm, realm};
 use super::state::{DeviceAuth, Prt, PrtDiagnostics, Registration};
 use crate::hresult;
 use crate::outcome::{Failure, Outcome, Tokens};
@@ -27,6 +31,8 @@ pub enum Flow {
     RefreshToken,
     /// In a browser, with the primary refresh token when there is one, else by the sign-in form.
     AuthCode,
+    /// With an assertion of the federation server of the user's domain: name and password go there and nowhere else.
+    WsTrust,
 }
 
 impl Flow {
@@ -37,6 +43,7 @@ impl Flow {
             Self::Password => "password",
             Self::RefreshToken => "refresh-token",
             Self::AuthCode => "auth-code",
+            Self::WsTrust => "ws-trust",
         }
     }
 }
@@ -148,6 +155,21 @@ pub(super) async fn plain_grant(
     answer.tokens(&json)
 }
 
+/// Exchanges an assertion of the federation server of the user's domain for a token.
+async fn vouched_for(line: &Line, client: &str, request: &TokenRequest) -> Result<Tokens, Failure> {
+    let (upn, password) = (request.upn()?, request.password()?);
+    let Realm::Federated(federation) = realm(line, upn, Speaker::Tokens).await? else {
+        let message = format!("{upn} is not federated: there is no federation server to ask");
+        return Err(Failure::new(hresult::INVALID_ARGUMENT, message));
+    };
+    let caller = Caller::User { upn, password };
+    let assertion = federation::assertion(line, &federation, caller).await?;
+    let encoded = URL_SAFE_NO_PAD.encode(&assertion.xml);
+    let fields =
+        [("client_id", client), ("grant_type", assertion.grant()), ("assertion", &encoded)];
+    plain_grant(line, request.target()?, &fields).await
+}
+
 impl Machine {
     /// Gets an app token.
     pub async fn token(&mut self, wire: &Wire, request: &TokenRequest) -> Outcome {
@@ -208,6 +230,7 @@ impl Machine {
                 plain_grant(line, target, &fields).await
             }
             Flow::AuthCode => self.with_browser(line, key, client, request).await,
+            Flow::WsTrust => vouched_for(line, client, request).await,
         }
     }
 

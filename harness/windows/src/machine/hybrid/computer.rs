@@ -25,6 +25,8 @@ pub struct DomainPolicy {
     pub tenant: Option<String>,
     /// `FallbackToSyncJoin` is 0: a federated join that fails is not tried again by way of synchronisation.
     pub no_fallback_to_sync_join: bool,
+    /// The group policy for automatic registration (`autoWorkplaceJoin`) is 0: the scheduled task does nothing.
+    pub no_automatic_join: bool,
 }
 
 /// A computer of the domain as a synchronisation (Azure AD Connect) reads it.

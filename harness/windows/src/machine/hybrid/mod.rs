@@ -92,7 +92,11 @@ impl Machine {
             (None, None) => {
                 Some(format!("{} belongs to no domain: nothing was done", self.spec.name))
             }
-            (None, Some(_)) => None,
+            (None, Some(domain)) => self.memory.policy.no_automatic_join.then(|| {
+                format!(
+                    "a policy of {domain} switches automatic registration off: nothing was done"
+                )
+            }),
         }
     }
 
