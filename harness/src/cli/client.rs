@@ -59,6 +59,7 @@ enum FlowArgument {
     Password,
     RefreshToken,
     AuthCode,
+    WsTrust,
 }
 
 #[derive(Debug, Subcommand)]
@@ -160,6 +161,7 @@ async fn act(arguments: Client) -> Result<Outcome, String> {
                     FlowArgument::Password => Flow::Password,
                     FlowArgument::RefreshToken => Flow::RefreshToken,
                     FlowArgument::AuthCode => Flow::AuthCode,
+                    FlowArgument::WsTrust => Flow::WsTrust,
                 },
                 windows_user: arguments.windows_user.clone(),
                 upn: user,

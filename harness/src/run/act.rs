@@ -193,14 +193,15 @@ async fn join(
     at: &Span,
 ) -> Acted {
     let kind = action.kind.as_ref().map(|kind| kind.resolve(stage)).transpose()?;
-    if let Some(kind) = kind
-        && kind != model::JoinKind::AzureAd
-    {
-        let title = format!("not emulated yet: kind: {}", kind.word());
+    if let Some(later @ (model::JoinKind::Workplace | model::JoinKind::DownLevel)) = kind {
+        let title = format!("not emulated yet: kind: {}", later.word());
         return Err(wrong("scn::not-emulated", at, title));
     }
     if let Some(name) = &action.name {
         machine.rename(name.resolve(stage)?);
+    }
+    if kind == Some(model::JoinKind::Hybrid) {
+        return Ok(Seen::of_outcome(machine.automatic_join(&stage.wire.clone()).await));
     }
     let (upn, password) = account(stage, context, action.password.as_ref(), at)?;
     let builtin =
@@ -235,9 +236,8 @@ fn token_request(
         model::Flow::Password => Flow::Password,
         model::Flow::RefreshToken => Flow::RefreshToken,
         model::Flow::AuthCode => Flow::AuthCode,
-        later @ (model::Flow::DeviceCode
-        | model::Flow::ClientCredentials
-        | model::Flow::WsTrust) => {
+        model::Flow::WsTrust => Flow::WsTrust,
+        later @ (model::Flow::DeviceCode | model::Flow::ClientCredentials) => {
             let title = format!("not emulated yet: flow: {}", later.word());
             return Err(wrong("scn::not-emulated", at, title));
         }
@@ -326,6 +326,8 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
         admin.create_user(described(stage, node)?).await.map(drop)
     } else if let Some(node) = &action.create_device {
         admin.create_device(described(stage, node)?).await.map(drop)
+    } else if let Some(cycle) = &action.dirsync {
+        super::dirsync::cycle(stage, cycle).await?
     } else {
         return Err(wrong("scn::not-emulated", &action.at, "not emulated yet: this admin action"));
     };

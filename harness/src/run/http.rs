@@ -1,6 +1,5 @@
-//! The `http` action: a raw request through the proxy, with the world's CA as the only one trusted.
-//!
-//! Left out: showing a machine's device certificate (`from`), which is refused by name.
+//! The `http` action: a raw request through the proxy, with the world's CA as the only one trusted. With `from` it shows
+//! the device certificate of a machine, as the machine itself would.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,8 +7,8 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Proxy};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::seen::{Answer, Seen};
@@ -34,22 +33,34 @@ pub(crate) enum ClientError {
 
 /// A client behind this proxy. Redirects are followed by hand.
 pub(crate) fn client(proxy: &str, ca_pem: &str) -> Result<Client, ClientError> {
-    Ok(builder(ca_pem)?.proxy(Proxy::all(proxy)?).build()?)
+    Ok(builder(ca_pem, None)?.proxy(Proxy::all(proxy)?).build()?)
 }
 
 /// A client that goes straight to where it is sent, for what runs on this machine beside the world.
 pub(crate) fn direct(ca_pem: &str) -> Result<Client, ClientError> {
-    Ok(builder(ca_pem)?.build()?)
+    Ok(builder(ca_pem, None)?.build()?)
 }
 
-fn builder(ca_pem: &str) -> Result<reqwest::ClientBuilder, ClientError> {
+/// A certificate and its key, both in DER.
+type Identity = (Vec<u8>, Vec<u8>);
+
+fn builder(
+    ca_pem: &str,
+    identity: Option<Identity>,
+) -> Result<reqwest::ClientBuilder, ClientError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(ca_pem.as_bytes()).flatten());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let tls = match identity {
+        None => tls.with_no_client_auth(),
+        Some((certificate, key)) => tls.with_client_auth_cert(
+            vec![CertificateDer::from(certificate)],
+            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key)),
+        )?,
+    };
     Ok(Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
@@ -66,15 +77,13 @@ pub(crate) async fn act(stage: &Stage, action: &HttpAction) -> Result<Seen, Box<
             "an http step needs a method and a URL: get, post, put, patch, delete, head or options",
         )));
     };
-    if let Some(from) = &action.from {
-        return Err(Box::new(Finding::error(
-            "scn::not-emulated",
-            from.at.clone(),
-            "not emulated yet: from",
-        )));
-    }
+    let client = match &action.from {
+        None => stage.http.clone(),
+        Some(from) => showing(stage, &from.resolve(stage)?)
+            .map_err(|why| Box::new(Finding::error("scn::no-certificate", from.at.clone(), why)))?,
+    };
     let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
-    let mut request = stage.http.request(method, url.resolve(stage)?);
+    let mut request = client.request(method, url.resolve(stage)?);
     for (name, value) in
         action.headers.iter().flat_map(super::super::scenario::decode::Entries::iter)
     {
@@ -115,10 +124,23 @@ pub(crate) async fn act(stage: &Stage, action: &HttpAction) -> Result<Seen, Box<
         Some(follow) => follow.resolve(stage)?,
         None => false,
     };
-    Ok(match send(&stage.http, request, follow).await {
+    Ok(match send(&client, request, follow).await {
         Ok(answer) => Seen::of_answer(answer),
         Err(error) => Seen { failed: Some(chain(&error)), ..Seen::default() },
     })
+}
+
+/// A client that shows the device certificate of a machine.
+fn showing(stage: &Stage, name: &str) -> Result<Client, String> {
+    let machine =
+        stage.machines.get(name).ok_or_else(|| format!("no machine is called `{name}`"))?;
+    let identity = machine.client_certificate(None).ok_or_else(|| {
+        format!("`{name}` has no device certificate: it is neither joined nor registered")
+    })?;
+    let made =
+        builder(stage.emulator.ca_pem(), Some(identity)).map_err(|error| error.to_string())?;
+    let proxy = Proxy::all(stage.emulator.proxy_url()).map_err(|error| error.to_string())?;
+    made.proxy(proxy).build().map_err(|error| error.to_string())
 }
 
 fn form_text(pairs: &[(String, String)]) -> String {

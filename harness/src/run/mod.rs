@@ -7,6 +7,7 @@ mod act;
 mod attempts;
 mod background;
 mod captures;
+mod dirsync;
 pub mod events;
 pub(crate) mod faults;
 mod group;
@@ -174,9 +175,14 @@ async fn one(
     if *stopped.borrow() {
         return (end(Verdict::NotRun, Some("interrupted".to_owned()), 0), false);
     }
-    let implied = (uses_virtual_clock(&scenario) && shared.faketime.is_none())
-        .then(|| "lib:faketime".to_owned());
-    for need in scenario.file.needs.iter().flatten().chain(&implied) {
+    let mut needs = match instance.needs() {
+        Ok(needs) => needs,
+        Err(finding) => return (end(Verdict::Error, Some(finding.render(false)), 0), true),
+    };
+    if uses_virtual_clock(&scenario) && shared.faketime.is_none() {
+        needs.push("lib:faketime".to_owned());
+    }
+    for need in &needs {
         if let Some(why) = missing(need, &options.surroundings).await {
             let verdict = if options.require_needs { Verdict::Error } else { Verdict::Skip };
             return (end(verdict, Some(why), 0), false);

@@ -1,6 +1,6 @@
 //! From paths to instances: find the files, read them, expand tables, choose by tags, derive seeds.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::events::Name;
 use crate::scenario::decode::Entries;
-use crate::scenario::{Loaded, Project, Row, Scenario, load};
+use crate::scenario::{Finding, Loaded, NotText, Project, Row, Scenario, load};
 
 /// One scenario, or one row of its table, to be run in a world of its own.
 #[derive(Clone, Debug)]
@@ -27,6 +27,13 @@ impl Instance {
     /// Its name in reports.
     pub fn name(&self) -> Name {
         Name { id: self.scenario.id().to_owned(), row: self.row.case.clone() }
+    }
+
+    /// What it needs of this machine.
+    pub(crate) fn needs(&self) -> Result<Vec<String>, Box<Finding>> {
+        let scope = plain_scope(&self.scenario, &self.row);
+        let needs = self.scenario.file.needs.iter().flatten().map(|need| need.resolve(&scope));
+        needs.filter(|need| !matches!(need, Ok(need) if need.is_empty())).collect()
     }
 }
 
@@ -69,20 +76,30 @@ pub fn read(paths: &[PathBuf]) -> Vec<Loaded> {
     all
 }
 
-/// Adds what the server's own reader says of a scenario's world, for the first row.
+/// Adds what the server's own reader says of a scenario's world and faults, for each row that makes another one of them.
 fn check_world(loaded: &mut Loaded) {
     let Some(scenario) = loaded.runnable() else { return };
-    let Some(row) = scenario.rows().into_iter().next() else { return };
     let mut found = Vec::new();
-    super::faults::check(scenario, &plain_scope(scenario, &row), &mut found);
-    match scenario.world.value(&plain_scope(scenario, &row)) {
-        Ok(document) => {
-            let problems = linarite_server::world::plan(&document, 0, Instant::from_millis(0));
-            for problem in problems.err().into_iter().flatten() {
-                found.push(scenario.world.finding(&problem.pointer, &problem.message));
-            }
+    let mut seen: Vec<Value> = Vec::new();
+    for row in scenario.rows() {
+        let scope = plain_scope(scenario, &row);
+        if seen.is_empty() {
+            super::faults::check(scenario, &scope, &mut found);
         }
-        Err(finding) => found.push(*finding),
+        match scenario.world.value(&scope) {
+            Ok(document) if seen.contains(&document) => {}
+            Ok(document) => {
+                let problems = linarite_server::world::plan(&document, 0, Instant::from_millis(0));
+                for problem in problems.err().into_iter().flatten() {
+                    found.push(scenario.world.finding(&problem.pointer, &problem.message));
+                }
+                seen.push(document);
+            }
+            Err(finding) => found.push(*finding),
+        }
+        if !found.is_empty() {
+            break;
+        }
     }
     loaded.findings.extend(found);
 }
@@ -109,14 +126,21 @@ const CONTOSO: (&str, &str) = (
 /// Reads a scenario, world or action file.
 pub fn read_file(path: &Path) -> io::Result<String> {
     match std::fs::metadata(path) {
-        Ok(data) if data.len() > LONGEST => {
-            Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is over 4 MiB"))
+        // Opening a pipe would wait for somebody to write to it.
+        Ok(data) if !data.is_file() => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(CONTOSO.0) => {
-            Ok(CONTOSO.1.to_owned())
+            return Ok(CONTOSO.1.to_owned());
         }
-        Ok(_) | Err(_) => std::fs::read_to_string(path),
+        Ok(_) | Err(_) => {}
     }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is over 4 MiB"));
+    }
+    String::from_utf8(bytes).map_err(NotText::error)
 }
 
 /// Which scenarios are wanted, by their tags: a term with `and`, `or`, `not` and brackets; `not` binds tightest.

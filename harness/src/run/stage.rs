@@ -13,7 +13,7 @@ use linarite_server::journal::Redactor;
 use linarite_server::keys::tls::TlsHosts;
 use linarite_server::services::Services;
 use linarite_server::world::World;
-use linarite_windows::{Layout, Machine, MachineSpec, Os, Wire};
+use linarite_windows::{DomainPolicy, Layout, Machine, MachineSpec, Os, Wire};
 use serde_json::{Map, Value, json};
 
 use super::group::Group;
@@ -454,7 +454,33 @@ fn machines(
                 Some(model::StatusLayout::Modern) | None => Layout::Modern,
             },
         };
-        machines.insert(key.to_owned(), Machine::new(spec));
+        let policy = spec.domain.as_deref().map(|domain| domain_policy(scenario, domain, scope));
+        let mut machine = Machine::new(spec);
+        if let Some(policy) = policy {
+            machine.set_domain_policy(policy?);
+        }
+        machines.insert(key.to_owned(), machine);
     }
     Ok(machines)
+}
+
+/// What a domain on premises tells its computers.
+fn domain_policy(
+    scenario: &Scenario,
+    domain: &str,
+    scope: &dyn Scope,
+) -> Result<DomainPolicy, StageError> {
+    let mut all = scenario.world.active_directory.iter();
+    let Some((_, written)) = all.find(|(name, _)| name.eq_ignore_ascii_case(domain)) else {
+        return Ok(DomainPolicy::default());
+    };
+    let flag = |tpl: &Option<crate::scenario::decode::Tpl<bool>>| {
+        tpl.as_ref().map_or(Ok(true), |tpl| tpl.resolve(scope))
+    };
+    let named = written.service_connection_point.as_ref().map(|tpl| tpl.resolve(scope));
+    Ok(DomainPolicy {
+        tenant: named.transpose()?.map(|name| if name == "none" { String::new() } else { name }),
+        no_fallback_to_sync_join: !flag(&written.fallback_to_sync_join)?,
+        no_automatic_join: !flag(&written.automatic_registration)?,
+    })
 }

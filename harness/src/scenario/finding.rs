@@ -149,7 +149,7 @@ pub struct Finding {
 impl Finding {
     /// An error.
     pub fn error(code: &'static str, at: Span, title: impl Into<String>) -> Self {
-        let title = title.into();
+        let title = clipped(title.into());
         Self { code, severity: Severity::Error, title, at, label: None, help: None, also: None }
     }
 
@@ -161,21 +161,21 @@ impl Finding {
     /// The finding with a few words under the marked place.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.label = Some(clipped(label.into()));
         self
     }
 
     /// The finding with advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(clipped(help.into()));
         self
     }
 
     /// The finding with advice, when there is some.
     #[must_use]
     pub fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help.or(self.help);
+        self.help = help.map(clipped).or(self.help);
         self
     }
 
@@ -214,29 +214,27 @@ impl Finding {
             Severity::Warning => Level::WARNING,
         };
         let path = self.at.source.path.display().to_string();
-        let mut annotation = AnnotationKind::Primary.span(self.at.bytes());
+        let here = Excerpt::of(&self.at);
+        let mut annotation = AnnotationKind::Primary.span(here.marked.clone());
         if let Some(label) = &self.label {
             annotation = annotation.label(label);
         }
-        let mut snippet =
-            Snippet::source(&self.at.source.text).path(&path).fold(true).annotation(annotation);
+        let mut snippet = here.snippet(&path).annotation(annotation);
         let mut other = None;
         if let Some((at, words)) = &self.also {
-            if Arc::ptr_eq(&at.source, &self.at.source) {
+            let there = Excerpt::of(at);
+            let same = Arc::ptr_eq(&at.source, &self.at.source);
+            if same && here.whole && there.whole {
                 snippet = snippet
                     .annotation(AnnotationKind::Context.span(at.bytes()).label(words.as_str()));
             } else {
-                other = Some((at, words, at.source.path.display().to_string()));
+                other = Some((there, words, at.source.path.display().to_string()));
             }
         }
         let mut group: Group<'_> = level.primary_title(&self.title).id(self.code).element(snippet);
-        if let Some((at, words, path)) = &other {
-            group = group.element(
-                Snippet::source(&at.source.text)
-                    .path(path)
-                    .fold(true)
-                    .annotation(AnnotationKind::Context.span(at.bytes()).label(words.as_str())),
-            );
+        if let Some((there, words, path)) = &other {
+            let annotation = AnnotationKind::Context.span(there.marked.clone());
+            group = group.element(there.snippet(path).annotation(annotation.label(words.as_str())));
         }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
@@ -247,5 +245,57 @@ impl Finding {
             Renderer::plain().decor_style(DecorStyle::Ascii)
         };
         renderer.render(&[group])
+    }
+}
+
+/// Characters of a sentence about a file at most: a name in it may be as long as the file.
+const LONGEST: usize = 400;
+
+/// Bytes of a line that are shown as they are.
+const LINE: usize = 400;
+
+fn clipped(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(at);
+        text.push_str(" ...");
+    }
+    text
+}
+
+/// The text around a place, and what is marked in it: the whole file, or a part of a line that is too long to be shown.
+struct Excerpt<'a> {
+    text: &'a str,
+    marked: Range<usize>,
+    /// The number of the text's first line.
+    line: u32,
+    /// Whether the text is the whole file.
+    whole: bool,
+}
+
+impl<'a> Excerpt<'a> {
+    fn of(at: &'a Span) -> Self {
+        let text = at.source.text.as_str();
+        let marked = at.bytes();
+        let start = text.get(..marked.start).and_then(|t| t.rfind('\n')).map_or(0, |at| at + 1);
+        let rest = text.get(start..).unwrap_or_default();
+        let end = start + rest.find('\n').unwrap_or(rest.len());
+        if end - start <= LINE && marked.len() <= LINE {
+            return Self { text, marked, line: 1, whole: true };
+        }
+        let floor = |mut at: usize| {
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let from = floor(start.max(marked.start.saturating_sub(LINE / 2)));
+        let to = floor(end.min(marked.start + LINE / 2)).max(from);
+        let marked = marked.start - from..marked.end.min(to).max(marked.start) - from;
+        Self { text: text.get(from..to).unwrap_or_default(), marked, line: at.line, whole: false }
+    }
+
+    fn snippet<'b, T: Clone>(&'b self, path: &'b str) -> Snippet<'b, T> {
+        let line = usize::try_from(self.line).unwrap_or(1);
+        Snippet::source(self.text).line_start(line).path(path).fold(true)
     }
 }

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
-
 use super::decode::FromNode;
-use super::expr::Value as ExprValue;
 use super::finding::{Finding, Severity, Span};
 use super::lint;
 use super::model::{ActionFile, ScenarioFile, Step, UseAction, find_step};
 use super::node::{Kind, Node};
 use super::project::{Project, check_version};
+use super::rows::{Row, rows};
 use super::world::{World, read_world};
 
 /// What came of a file.
@@ -52,17 +50,6 @@ pub struct Scenario {
     actions_folder: PathBuf,
 }
 
-/// One row of a table, or the only row of a scenario without one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// What names it: the value of `case`, else the number from 1. `None` without a table.
-    pub case: Option<String>,
-    /// The values for `$(row.x)`.
-    pub values: Map<String, Value>,
-    /// Its line in the file.
-    pub line: u32,
-}
-
 impl Scenario {
     /// The stable identity.
     pub fn id(&self) -> &str {
@@ -74,21 +61,9 @@ impl Scenario {
         self.file.faq.as_deref().unwrap_or_default()
     }
 
-    /// The rows of the table; one without values when there is no table.
+    /// The rows of the table and the combinations of the matrix; one without values when there is neither.
     pub fn rows(&self) -> Vec<Row> {
-        let Some(table) = &self.file.table else {
-            return vec![Row { case: None, values: Map::new(), line: self.node.at.line }];
-        };
-        let rows = table.iter().enumerate().map(|(at, row)| {
-            let values: Map<String, Value> =
-                row.iter().map(|(name, value)| (name.to_owned(), value.to_json())).collect();
-            let case = values
-                .get("case")
-                .map_or_else(|| (at + 1).to_string(), |v| ExprValue::Json(v.clone()).to_string());
-            let line = row.0.first().map_or(self.node.at.line, |(key, _)| key.at.line);
-            Row { case: Some(case), values, line }
-        });
-        rows.collect()
+        rows(&self.node).into_iter().map(|(row, _)| row).collect()
     }
 
     /// The step with an id, in the body or in the teardown.

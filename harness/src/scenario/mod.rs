@@ -15,6 +15,7 @@ mod load;
 pub mod model;
 pub mod node;
 pub(crate) mod project;
+mod rows;
 pub mod schema;
 pub mod suggest;
 pub mod time;
@@ -22,9 +23,10 @@ mod world;
 pub mod yaml;
 
 pub use finding::{Finding, Severity, Source, Span};
-pub use load::{Loaded, Row, Scenario, load};
+pub use load::{Loaded, Scenario, load};
 pub use node::{Key, Kind, Node};
-pub use project::Project;
+pub use project::{NotText, Project};
+pub use rows::Row;
 pub use schema::scenario_schema;
 pub use world::{WORLD_KEYS, World, load_world};
 

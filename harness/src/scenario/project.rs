@@ -18,6 +18,24 @@ pub struct Project<'a> {
     pub read: &'a (dyn Fn(&Path) -> io::Result<String> + Sync),
 }
 
+/// Why a file is no text: what stands before the first byte that is no UTF-8.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not UTF-8")]
+pub struct NotText {
+    before: String,
+}
+
+impl NotText {
+    /// The error that a reader of files gives for bytes that are no text.
+    pub fn error(error: std::string::FromUtf8Error) -> io::Error {
+        let end = error.utf8_error().valid_up_to();
+        let mut bytes = error.into_bytes();
+        bytes.truncate(end);
+        let before = String::from_utf8(bytes).unwrap_or_default();
+        io::Error::new(io::ErrorKind::InvalidData, Self { before })
+    }
+}
+
 impl<'a> Project<'a> {
     /// The usual folders below a root; an empty root gives relative paths.
     pub fn at(root: &Path, read: &'a (dyn Fn(&Path) -> io::Result<String> + Sync)) -> Self {
@@ -55,6 +73,15 @@ impl<'a> Project<'a> {
                 yaml::parse(&source, findings)
             }
             Err(error) => {
+                let no_text = error.get_ref().and_then(|inner| inner.downcast_ref::<NotText>());
+                if let Some(NotText { before }) = no_text {
+                    let source =
+                        Arc::new(Source { path: path.to_owned(), text: format!("{before}?") });
+                    let at = Span::of(&source, before.len(), before.len() + 1);
+                    let title = "the file is not UTF-8 from here on";
+                    findings.push(Finding::error("scn::not-text", at, title));
+                    return None;
+                }
                 let source = Arc::new(Source { path: path.to_owned(), text: String::new() });
                 let at = named_at.cloned().unwrap_or_else(|| Span::of(&source, 0, 0));
                 let title = format!("{} cannot be read: {error}", path.display());

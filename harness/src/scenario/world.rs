@@ -1,7 +1,8 @@
 //! Worlds: `use:` followed, one's own keys merged over it, every value with its place.
 //!
 //! The server reads the rest of a world with types of its own; [`World::place`] finds the place of
-//! what it refuses. The harness reads `machines` and `clock` itself.
+//! what it refuses. The harness reads `machines`, `active_directory` and `clock`
+//! itself.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +11,12 @@ use serde_json::Value;
 use super::decode::{Entries, field, unknown_key, wrong_type};
 use super::expr::{Scope, resolve};
 use super::finding::{Finding, Span};
-use super::model::{Machine, RESOURCES, Share, WorldClock};
+use super::model::{DomainPolicy, Machine, RESOURCES, Share, WorldClock};
 use super::node::{Key, Kind, Node};
 use super::project::{Project, check_version};
 
 /// The keys of a world.
-pub const WORLD_KEYS: [&str; 14] = [
+pub const WORLD_KEYS: [&str; 15] = [
     "linarite",
     "doc",
     "use",
@@ -26,6 +27,7 @@ pub const WORLD_KEYS: [&str; 14] = [
     "apps",
     "policies",
     "federation",
+    "active_directory",
     "mdm",
     "settings",
     "clock",
@@ -33,10 +35,11 @@ pub const WORLD_KEYS: [&str; 14] = [
 ];
 
 /// Keys that the harness reads, which the server's reader does not get.
-const HARNESS_KEYS: [&str; 6] = ["linarite", "doc", "use", "machines", "clock", "share"];
+const HARNESS_KEYS: [&str; 7] =
+    ["linarite", "doc", "use", "machines", "active_directory", "clock", "share"];
 
 /// Keys of later versions: as empty lists and maps they say nothing, and nobody need refuse them.
-const MAY_BE_EMPTY: [&str; 3] = ["policies", "federation", "mdm"];
+const MAY_BE_EMPTY: [&str; 2] = ["policies", "mdm"];
 
 /// A merged world.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct World {
     pub node: Node,
     /// The emulated client computers by id.
     pub machines: Entries<Machine>,
+    /// What the domains on premises tell their computers, by the name of the domain.
+    pub active_directory: Entries<DomainPolicy>,
     /// The clock.
     pub clock: Option<WorldClock>,
     /// Who shares it.
@@ -119,9 +124,16 @@ pub(crate) fn read_world(
 
 fn read(node: Node, findings: &mut Vec<Finding>) -> Option<World> {
     let machines = field::<Option<Entries<Machine>>>(&node, "machines", findings);
+    let domains = field::<Option<Entries<DomainPolicy>>>(&node, "active_directory", findings);
     let clock = field(&node, "clock", findings);
     let share = field(&node, "share", findings);
-    Some(World { machines: machines?.unwrap_or_default(), clock: clock?, share: share?, node })
+    Some(World {
+        machines: machines?.unwrap_or_default(),
+        active_directory: domains?.unwrap_or_default(),
+        clock: clock?,
+        share: share?,
+        node,
+    })
 }
 
 fn follow_file(

@@ -15,6 +15,9 @@ use serde_saphyr::{Location, Spanned};
 use super::finding::{Finding, Source, Span};
 use super::node::{Key, Kind, Node};
 
+/// Lists and maps inside each other at most: what reads them goes down by recursion, on threads with little room.
+const DEEPEST: usize = 32;
+
 /// Reads one document. Nothing comes back when the text is not YAML at all.
 pub fn parse(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Node> {
     let options = serde_saphyr::options! {
@@ -25,6 +28,7 @@ pub fn parse(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Option<Node> 
         underscored_numbers_as_strings: true,
         reject_unsupported_tags: true,
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
+        budget: serde_saphyr::budget! { max_depth: DEEPEST },
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options) {

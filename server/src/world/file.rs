@@ -1,8 +1,8 @@
 //! World files: what a person writes to describe a tenant, its users, applications and devices.
 //!
-//! The format is section 4.2 of the scenario reference; `machines` and `clock` are read by whoever drives the world and
-//! are only passed over here. What belongs to later work is refused by name, so that a file never seems to have an effect
-//! that it has not.
+//! The format is section 4.2 of the scenario reference; `machines`, `active_directory` and `clock` are read by whoever
+//! drives the world and are only passed over here. What belongs to later work is refused by name, so that a file never
+//! seems to have an effect that it has not.
 
 use std::collections::BTreeMap;
 
@@ -37,6 +37,9 @@ pub struct WorldFile {
     /// Emulated computers; read by the harness.
     #[serde(default)]
     pub machines: Option<Value>,
+    /// What domains on premises tell those computers; read by the harness.
+    #[serde(default)]
+    pub active_directory: Option<Value>,
     /// When the world starts and how its time passes; read by whoever starts it.
     #[serde(default)]
     pub clock: Option<ClockFile>,

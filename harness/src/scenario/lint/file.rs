@@ -1,11 +1,14 @@
 //! Lints of a file as a whole, and of worlds.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use crate::scenario::decode::wrong_type;
 use crate::scenario::expr::Template;
-use crate::scenario::finding::Finding;
-use crate::scenario::node::{Kind, Node};
+use crate::scenario::finding::{Finding, Span};
+use crate::scenario::node::{Key, Kind, Node};
 use crate::scenario::project::did_you_mean;
+use crate::scenario::rows::{MOST, NO_AXES, rows};
 use crate::scenario::world::World;
 
 pub(super) fn scenario(node: &Node, path: &Path, findings: &mut Vec<Finding>) {
@@ -47,8 +50,11 @@ pub(super) fn scenario(node: &Node, path: &Path, findings: &mut Vec<Finding>) {
             );
         }
     }
-    check_table(node, findings);
+    check_rows(node, findings);
 }
+
+/// Characters of an id at most: files of reports are named after it.
+const LONGEST: usize = 120;
 
 /// `scenarios/faq/x.scenario.yaml` has the id `faq.x`.
 fn check_id(id: &Node, path: &Path, findings: &mut Vec<Finding>) {
@@ -59,6 +65,11 @@ fn check_id(id: &Node, path: &Path, findings: &mut Vec<Finding>) {
             Finding::error("scn::bad-id", id.at.clone(), format!("`{text}` is not an id"))
                 .help("an id is words of letters, digits and `-`, joined by dots"),
         );
+        return;
+    }
+    if text.len() > LONGEST {
+        let title = format!("this id has {} characters: {LONGEST} at most", text.len());
+        findings.push(Finding::error("scn::bad-id", id.at.clone(), title));
         return;
     }
     let parts: Vec<&str> = path
@@ -82,22 +93,51 @@ fn check_id(id: &Node, path: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_table(node: &Node, findings: &mut Vec<Finding>) {
-    let Some(table) = node.get("table") else { return };
-    if table.kind == Kind::List(Vec::new()) {
+fn check_rows(node: &Node, findings: &mut Vec<Finding>) {
+    let (table, matrix) = (node.get("table"), node.get("matrix"));
+    if let Some(table) = table.filter(|table| table.kind == Kind::List(Vec::new())) {
         let title = "the table has no row, so nothing would run";
         findings.push(Finding::error("scn::no-rows", table.at.clone(), title));
     }
-    let mut seen: Vec<&Node> = Vec::new();
-    for case in table.elements().iter().filter_map(|row| row.get("case")) {
-        if let Some(first) = seen.iter().find(|first| **first == case) {
-            let title = format!("two rows are called {}", case.at.text());
+    let columns = table.map_or(&[][..], Node::elements).iter().flat_map(Node::entries);
+    let columns: Vec<&Key> = columns.map(|(key, _)| key).collect();
+    for (axis, values) in matrix.map_or(&[][..], Node::entries) {
+        if NO_AXES.contains(&axis.text.as_str()) {
+            for entry in values.elements().iter().filter(|e| !matches!(e.kind, Kind::Map(_))) {
+                findings.push(wrong_type(entry, "a map"));
+            }
+        } else if let Some(column) = columns.iter().find(|key| key.text == axis.text) {
+            let title = format!("`{}` is a column of the table already", axis.text);
+            let finding = Finding::error("scn::duplicate-key", axis.at.clone(), title);
+            findings.push(finding.also(column.at.clone(), "the column"));
+        } else if values.kind == Kind::List(Vec::new()) {
+            let title = format!("the axis `{}` has no value, so nothing would run", axis.text);
+            findings.push(Finding::error("scn::no-rows", values.at.clone(), title));
+        }
+    }
+    let found = rows(node);
+    if found.len() > MOST {
+        let at = matrix.or(table).map_or(&node.at, |rows| &rows.at);
+        let title = format!("these are more than {MOST} rows");
+        findings.push(Finding::error("scn::too-many-rows", at.clone(), title));
+        return;
+    }
+    if found.is_empty() && !findings.iter().any(|finding| finding.code == "scn::no-rows") {
+        let at = matrix.map_or(&node.at, |matrix| &matrix.at);
+        let title = "`exclude` leaves no combination, so nothing would run";
+        findings.push(Finding::error("scn::no-rows", at.clone(), title));
+    }
+    let mut seen: BTreeMap<String, &Span> = BTreeMap::new();
+    for (row, at) in found {
+        let case = row.case.unwrap_or_default();
+        if let Some(first) = seen.get(&case) {
+            let title = format!("two rows are called {case}");
             findings.push(
-                Finding::error("scn::duplicate-id", case.at.clone(), title)
-                    .also(first.at.clone(), "first here"),
+                Finding::error("scn::duplicate-id", at.clone(), title)
+                    .also((*first).clone(), "first here"),
             );
         }
-        seen.push(case);
+        seen.entry(case).or_insert(at);
     }
 }
 
@@ -112,6 +152,19 @@ pub(super) fn world(world: &World, findings: &mut Vec<Finding>) {
                 Finding::error("scn::unknown-user", owner.at.clone(), title)
                     .maybe_help(did_you_mean(name, users.iter().copied())),
             );
+        }
+    }
+    let of_machines = world.machines.iter().filter_map(|(_, machine)| machine.domain.as_ref());
+    // A domain that depends on the row may be any of them.
+    let domains: Option<Vec<&String>> = of_machines.map(|domain| domain.literal()).collect();
+    for (name, _) in &world.active_directory.0 {
+        if let Some(domains) = &domains
+            && !domains.iter().any(|domain| domain.eq_ignore_ascii_case(&name.text))
+        {
+            let title = format!("no machine belongs to the domain `{}`", name.text);
+            let finding = Finding::warning("scn::unused-domain", name.at.clone(), title);
+            let known = domains.iter().map(|domain| domain.as_str());
+            findings.push(finding.maybe_help(did_you_mean(&name.text, known)));
         }
     }
     let start = world.clock.as_ref().and_then(|clock| clock.start.as_ref());

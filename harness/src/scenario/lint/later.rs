@@ -6,7 +6,7 @@ use crate::scenario::node::{Kind, Node};
 use crate::scenario::world::World;
 
 /// Keys of a scenario file.
-const FILE: [&str; 4] = ["matrix", "lab", "serial", "locks"];
+const FILE: [&str; 3] = ["lab", "serial", "locks"];
 
 /// Keys of a world; an empty list or map does no harm.
 const WORLD: [&str; 1] = ["mdm"];
@@ -16,21 +16,17 @@ const STEP: [&str; 8] =
     ["autoworkplace", "rename", "restart", "tool", "parallel", "pause", "note", "lab"];
 
 /// Keys within an action or a judgement.
-const WITHIN: [(&str, &[&str]); 5] = [
-    ("http", &["from"]),
+const WITHIN: [(&str, &[&str]); 4] = [
     ("run", &["tty"]),
-    (
-        "admin",
-        &["rename_user", "rename_device", "reset_password", "set_federation", "dirsync", "mdm"],
-    ),
+    ("admin", &["rename_user", "rename_device", "reset_password", "set_federation", "mdm"]),
     ("clock", &["rate"]),
     ("eventually", &["give_up_when"]),
 ];
 
 /// Words within an action or a judgement.
 const WORDS: [(&str, &str, &[&str]); 4] = [
-    ("join", "kind", &["hybrid", "workplace", "down-level"]),
-    ("token", "flow", &["device-code", "client-credentials", "ws-trust"]),
+    ("join", "kind", &["workplace", "down-level"]),
+    ("token", "flow", &["device-code", "client-credentials"]),
     ("eventually", "clock", &["real"]),
     ("consistently", "clock", &["real"]),
 ];

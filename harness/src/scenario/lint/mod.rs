@@ -5,6 +5,7 @@
 //! would need a run (a `when` that is always false).
 
 mod faults;
+mod federation;
 mod file;
 mod fit;
 mod later;
@@ -33,6 +34,7 @@ pub(crate) fn scenario(
     later::scenario(node, findings);
     if let Some(world) = world {
         file::world(world, findings);
+        federation::world(&world.node, findings);
         later::world(world, findings);
     }
     steps::scenario(node, world, actions, project, findings);
@@ -45,6 +47,7 @@ pub(crate) fn scenario(
 pub(crate) fn world_only(world: Option<&World>, findings: &mut Vec<Finding>) {
     if let Some(world) = world {
         file::world(world, findings);
+        federation::world(&world.node, findings);
         later::world(world, findings);
     }
 }

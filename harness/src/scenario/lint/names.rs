@@ -68,17 +68,9 @@ impl Names {
         self.vars.insert(name.to_owned());
     }
 
-    pub(super) fn set_table(&mut self, table: &Node) {
-        self.rows = Some(
-            table
-                .elements()
-                .iter()
-                .map(|row| {
-                    let row = row.entries().iter();
-                    row.map(|(key, value)| (key.text.clone(), value.to_json())).collect()
-                })
-                .collect(),
-        );
+    /// Lets the values of the rows in.
+    pub(super) fn set_rows(&mut self, rows: Vec<Map<String, Json>>) {
+        self.rows = Some(rows);
     }
 
     /// Notes all captures of some steps, to tell "not yet" from "never".
@@ -204,7 +196,8 @@ impl Names {
                 return lacking(name, members, items.as_deref()?, undefined).map(|e| (e, None));
             }
             "row" => {
-                let title = "`row` is known only in a scenario with a `table`".to_owned();
+                let title =
+                    "`row` is known only in a scenario with a `table` or a `matrix`".to_owned();
                 let Some(rows) = &self.rows else { return Some((undefined(title), None)) };
                 let rows: Vec<Json> = rows.iter().cloned().map(Json::Object).collect();
                 return lacking(name, members, &rows, undefined).map(|e| (e, None));

@@ -12,6 +12,7 @@ use crate::scenario::model::{
 };
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::project::{Project, did_you_mean};
+use crate::scenario::rows::rows;
 use crate::scenario::suggest;
 use crate::scenario::world::World;
 
@@ -44,13 +45,13 @@ pub(super) fn scenario(
     findings: &mut Vec<Finding>,
 ) {
     let mut names = Names::new(world);
-    if let Some(table) = node.get("table").or_else(|| node.get("matrix")) {
-        names.set_table(table);
+    if node.get("table").or_else(|| node.get("matrix")).is_some() {
+        names.set_rows(rows(node).into_iter().map(|(row, _)| row.values).collect());
     }
     for (key, _) in node.get("vars").map_or(&[][..], Node::entries) {
         names.add_var(&key.text, &key.at, findings);
     }
-    for key in ["title", "vars", "world", "files", "faults", "timeout"] {
+    for key in ["title", "needs", "vars", "world", "files", "faults", "timeout"] {
         if let Some(part) = node.get(key) {
             part.each_text(&mut |text, at| names.check(text, at, findings));
         }

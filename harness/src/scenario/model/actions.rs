@@ -33,7 +33,7 @@ words! {
     pub enum JoinKind {
         /// Azure AD join.
         AzureAd = "azure-ad",
-        /// Hybrid Azure AD join. Not emulated yet.
+        /// Hybrid Azure AD join: what the scheduled task does on a computer of a domain. Takes no user.
         Hybrid = "hybrid",
         /// Registration of a work account. Not emulated yet: use `add_account`.
         Workplace = "workplace",
@@ -114,7 +114,7 @@ words! {
         AuthCode = "auth-code",
         /// As the application itself. Not emulated yet.
         ClientCredentials = "client-credentials",
-        /// With an assertion of a federation server. Not emulated yet.
+        /// With an assertion of the federation server of the user's domain.
         WsTrust = "ws-trust",
     }
 }
@@ -150,7 +150,7 @@ record! {
         body_file: Option<Tpl<String>>,
         /// Whether redirects are followed. Default false.
         follow: Option<Tpl<bool>>,
-        /// The machine whose device certificate is shown. Not emulated yet.
+        /// The machine whose device certificate is shown.
         from: Option<Tpl<String>>,
     }
 }
@@ -290,10 +290,18 @@ record! {
         set_policy: Option<Node>,
         /// A domain is federated. Not emulated yet.
         set_federation: Option<Node>,
-        /// A synchronisation cycle. Not emulated yet.
-        dirsync: Option<Node>,
+        /// A synchronisation cycle of the domain on premises: computers that wrote their certificate get a record.
+        dirsync: Option<Dirsync>,
         /// Device management. Not emulated yet.
         mdm: Option<Node>,
+    }
+}
+
+record! {
+    /// A synchronisation cycle.
+    pub struct Dirsync {
+        /// The machines whose computer accounts are in its scope. Default all.
+        machines: Option<Vec<Tpl<String>>>,
     }
 }
 

@@ -24,8 +24,9 @@ record! {
         faq: Option<Vec<String>>,
         /// Words to select scenarios by.
         tags: Option<Vec<String>>,
-        /// What must be there on this machine, such as `exe:python3` or `py:msal`; else it is skipped.
-        needs: Option<Vec<String>>,
+        /// What must be there on this machine, such as `exe:python3` or `py:msal`; else it is skipped. May use `$(row.x)`;
+        /// an empty text is no need.
+        needs: Option<Vec<Tpl<String>>>,
         /// The seed of the world; without it one is derived from the run's seed, the id and the row.
         seed: Option<u64>,
         /// How much real time the whole scenario may take. Default 60s.
@@ -41,8 +42,9 @@ record! {
         files: Option<Entries<Tpl<String>>>,
         /// One run per row; `$(row.x)` is a value of the row, `case` names it.
         table: Option<Vec<Entries<Node>>>,
-        /// One run per combination of axes. Not emulated yet.
-        matrix: Option<Node>,
+        /// One run per combination of the axes, each a list of values, and of the rows of the table when there is one.
+        /// `exclude` takes combinations out, `include` adds values to them, or rows.
+        matrix: Option<Entries<Vec<Node>>>,
         /// Faults by id: which exchanges, when, and one effect. Steps start and stop them.
         #[schemars(with = "Option<std::collections::BTreeMap<String, Fault>>")]
         faults: Option<Entries<Node>>,
@@ -118,6 +120,8 @@ record! {
         policies: Option<Node>,
         /// Federation servers, by federated domain: endpoints that are off, issuer, lifetime, clock.
         federation: Option<Node>,
+        /// What domains on premises tell their computers about automatic registration, by the name of the domain.
+        active_directory: Option<Entries<DomainPolicy>>,
         /// Device management. Not emulated yet.
         mdm: Option<Node>,
         /// Lifetimes and latencies: `access_token_lifetime`, revoke and so on.
@@ -126,6 +130,19 @@ record! {
         clock: Option<WorldClock>,
         /// Who shares the world.
         share: Option<Share>,
+    }
+}
+
+record! {
+    /// What a domain on premises tells its computers about automatic registration.
+    pub struct DomainPolicy {
+        /// The verified domain that its service connection point names, or `none` for a domain without one. Default the
+        /// domain itself.
+        service_connection_point: Option<Tpl<String>>,
+        /// Whether a federated join that fails is tried again by way of synchronisation. Default true.
+        fallback_to_sync_join: Option<Tpl<bool>>,
+        /// Whether computers register by themselves. Default true.
+        automatic_registration: Option<Tpl<bool>>,
     }
 }
 

@@ -124,7 +124,7 @@ fn each_lint_says_what_and_where() {
         ),
         (
             "  - { check: { value: $(row.x), is: string } }\n",
-            &["6:25 undefined: `row` is known only in a scenario with a `table`"],
+            &["6:25 undefined: `row` is known only in a scenario with a `table` or a `matrix`"],
         ),
         (
             "  - for_each: [{ a: 1 }, { b: 2 }]\n    check: { value: $(each.a), is: number }\n",
@@ -192,12 +192,12 @@ fn each_lint_says_what_and_where() {
             ],
         ),
         (
-            "  - check: { portal: {}, access: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: hybrid } }\n",
+            "  - check: { portal: {}, access: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: workplace } }\n",
             &[
                 "6:14 not-emulated: not emulated yet: portal",
                 "6:26 not-emulated: not emulated yet: access",
                 "7:21 unknown-fault: no fault is called `x`",
-                "8:35 not-emulated: not emulated yet: kind: hybrid",
+                "8:35 not-emulated: not emulated yet: kind: workplace",
             ],
         ),
         (
@@ -229,7 +229,7 @@ fn each_lint_says_what_and_where() {
 #[test]
 fn keys_of_later_versions_are_named_at_their_place() {
     let text = with_head(
-        "matrix: {}\nlab: {}
+        "locks: []\nlab: {}
 steps:
   - { run: { argv: [x], tty: true } }
   - { parallel: [] }
@@ -241,7 +241,7 @@ steps:
         .into_iter()
         .filter_map(|line| Some(line.split_once(" not-emulated: not emulated yet: ")?.1.to_owned()))
         .collect();
-    let expected = ["matrix", "lab", "tty", "parallel", "set_federation", "clock: real"];
+    let expected = ["locks", "lab", "tty", "parallel", "set_federation", "clock: real"];
     assert_eq!(not_emulated, expected);
 }
 

@@ -2,6 +2,8 @@
 
 mod diagnostics;
 mod examples;
+mod hostile;
+mod rows;
 mod worlds;
 
 use std::collections::BTreeMap;

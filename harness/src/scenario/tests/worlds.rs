@@ -147,3 +147,40 @@ fn a_world_may_depend_on_the_row() {
     assert_eq!(value["settings"]["revoke"]["tokens"], "1m");
     assert!(scenario.world.value(&()).is_err(), "without the row there is no value");
 }
+
+#[test]
+fn a_federation_names_federated_domains_and_endpoints_that_there_are() {
+    let domains = "linarite: 1\ntenant: { name: F, domains: { contoso.test: { kind: managed }, fabrikam.test: { kind: federated, sts: sts.fabrikam.test } } }\n";
+    let own = "  use: ./f.world.yaml\n  federation:\n    fabrikan.test: { disable_endpoints: [mex] }\n    contoso.test: {}\n    Fabrikam.test: { disable_endpoints: [13, 13/usernamemixed, usernamemxed, $(vars.x)] }\n    FABRIKAM.test: {}\n  tenant: { name: X }\n";
+    let loaded = world(own, &[("scenarios/faq/f.world.yaml", domains)]);
+    assert_eq!(
+        lines(&loaded),
+        [
+            "7:5 unknown-domain: `fabrikan.test` is not a federated domain of the tenant",
+            "8:5 unknown-domain: `contoso.test` is not a federated domain of the tenant",
+            "9:64 unknown-endpoint: no endpoint is called `usernamemxed`",
+        ]
+    );
+    let helps: Vec<&str> = loaded.findings.iter().filter_map(|f| f.help.as_deref()).collect();
+    assert_eq!(helps[0], "did you mean `fabrikam.test`?");
+    assert_eq!(helps.last(), Some(&"did you mean `usernamemixed`?"));
+}
+
+#[test]
+fn a_domain_on_premises_is_one_of_a_machine() {
+    let machines =
+        "  use: small\n  machines: { pc1: { domain: corp.local } }\n  active_directory:\n";
+    let domains = "    corp.local: { fallback_to_sync_join: 5 }\n    Corp.Local: { scp: x }\n";
+    assert_eq!(
+        lines(&world(&format!("{machines}{domains}"), &[])),
+        [
+            "8:42 wrong-type: true or false is expected, not a number",
+            "9:19 unknown-key: there is no key `scp` here",
+        ]
+    );
+    let domains = "    CORP.local: { service_connection_point: none }\n    crop.local: {}\n";
+    assert_eq!(
+        lines(&world(&format!("{machines}{domains}"), &[])),
+        ["~9:5 unused-domain: no machine belongs to the domain `crop.local`"]
+    );
+}
