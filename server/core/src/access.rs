@@ -43,6 +43,48 @@ pub enum DeviceChange {
     Delete,
 }
 
+/// What an application asks of the directory for itself, without a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplicationUse {
+    /// Read devices and whose they are.
+    ReadDevices,
+    /// Read users.
+    ReadUsers,
+    /// Change device records.
+    ChangeDevices,
+}
+
+impl ApplicationUse {
+    /// The application permissions of Graph, each of which allows it.
+    pub const fn permissions(self) -> &'static [&'static str] {
+        match self {
+            Self::ReadDevices => &[
+                "Device.Read.All",
+                "Device.ReadWrite.All",
+                "Directory.Read.All",
+                "Directory.ReadWrite.All",
+            ],
+            Self::ReadUsers => &[
+                "User.Read.All",
+                "User.ReadWrite.All",
+                "Directory.Read.All",
+                "Directory.ReadWrite.All",
+            ],
+            Self::ChangeDevices => &["Device.ReadWrite.All", "Directory.ReadWrite.All"],
+        }
+    }
+}
+
+/// Whether an application with these permissions may do this for itself.
+pub fn application_may<S: AsRef<str>>(
+    permissions: &[S],
+    wanted: ApplicationUse,
+) -> Result<(), AccessRefusal> {
+    let allowing = wanted.permissions();
+    let allowed = permissions.iter().any(|granted| allowing.contains(&granted.as_ref()));
+    if allowed { Ok(()) } else { Err(AccessRefusal::PermissionMissing) }
+}
+
 /// Whether the roles of a user allow a change.
 pub fn may_change(user: &User, change: DeviceChange) -> Result<(), AccessRefusal> {
     let roles: &[Role] = match change {
@@ -52,4 +94,25 @@ pub fn may_change(user: &User, change: DeviceChange) -> Result<(), AccessRefusal
         }
     };
     if user.has_any(roles) { Ok(()) } else { Err(AccessRefusal::RoleMissing) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_to_read_devices_is_none_to_change_them_or_to_read_users() {
+        let read = ["Device.Read.All"];
+        assert_eq!(application_may(&read, ApplicationUse::ReadDevices), Ok(()));
+        let missing = Err(AccessRefusal::PermissionMissing);
+        assert_eq!(application_may(&read, ApplicationUse::ReadUsers), missing);
+        assert_eq!(application_may(&read, ApplicationUse::ChangeDevices), missing);
+        let all = ["x", "Directory.ReadWrite.All"];
+        for wanted in
+            [ApplicationUse::ReadDevices, ApplicationUse::ReadUsers, ApplicationUse::ChangeDevices]
+        {
+            assert_eq!(application_may(&all, wanted), Ok(()));
+            assert_eq!(application_may::<&str>(&[], wanted), missing);
+        }
+    }
 }

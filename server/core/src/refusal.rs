@@ -237,6 +237,10 @@ refusals! {
         DeviceUnknown = "token-device-unknown",
         /// The caller holds no role that allows it.
         RoleMissing = "role-missing",
+        /// The application that calls for itself holds no permission that allows it.
+        PermissionMissing = "permission-missing",
+        /// An application calls for itself where only a user can.
+        UserMissing = "token-without-user",
     }
 }
 

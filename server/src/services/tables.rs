@@ -117,6 +117,7 @@ pub const STS_WIRE: &[&str] = &[
     "session-missing",
     "device-token-not-emulated",
     "directory-failed",
+    "scope-not-default",
 ];
 
 /// Refusals of device registration that are mistakes on the wire.

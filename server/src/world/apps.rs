@@ -3,7 +3,8 @@
 //! The own ones are a table (`server/data/apps.toml`); which ids exist and which redirect addresses they have was
 //! observed on clients. A client or a resource that is in neither is refused, as the service does (AADSTS700016, 500011).
 
-use linarite_core::ids::AppId;
+use aws_lc_rs::digest::{SHA256, digest};
+use linarite_core::ids::{AppId, Guid, ObjectId, TenantId};
 use serde::Deserialize;
 
 /// An application of the world.
@@ -161,6 +162,16 @@ impl Apps {
 }
 
 impl App {
+    /// The object that stands for it in the directory of a tenant: the `oid` of what it is issued for itself.
+    pub fn service_principal(&self, tenant: TenantId) -> ObjectId {
+        let text = format!("service principal {tenant} {}", self.id);
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
+            *to = *from;
+        }
+        ObjectId::new(Guid::from_random(bytes))
+    }
+
     /// Whether answers may be sent to this address.
     pub fn may_redirect_to(&self, address: &str) -> bool {
         let exact = self.redirect.iter().map(String::as_str);

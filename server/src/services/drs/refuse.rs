@@ -35,9 +35,12 @@ impl From<AccessRefusal> for Refused {
             AccessRefusal::UserUnknown | AccessRefusal::UserDisabled => {
                 JoinRefusal::UserRefused.reason()
             }
-            AccessRefusal::RoleMissing => JoinRefusal::NotAllowed.reason(),
+            AccessRefusal::RoleMissing | AccessRefusal::PermissionMissing => {
+                JoinRefusal::NotAllowed.reason()
+            }
             AccessRefusal::TokenMissing
             | AccessRefusal::TokenInvalid
+            | AccessRefusal::UserMissing
             | AccessRefusal::DeviceDisabled
             | AccessRefusal::DeviceDeleted
             | AccessRefusal::DeviceUnknown => "token-invalid",

@@ -4,10 +4,10 @@
 //! `displayName`. Everything else in a change is refused by name, because a change that is dropped silently is found out
 //! much later.
 
-use linarite_core::access::{DeviceChange, may_change};
+use linarite_core::access::{ApplicationUse, DeviceChange, may_change};
 use linarite_core::device::Device;
 use linarite_core::ids::UserId;
-use linarite_core::refusal::QueryRefusal;
+use linarite_core::refusal::{AccessRefusal, QueryRefusal};
 use linarite_core::visibility::DeviceView;
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ use crate::directory::{DeviceEdit, DeviceQuery, Page};
 use crate::services::call::Call;
 use crate::services::change::{self, Change, NAME_LENGTH};
 use crate::services::reply::Reply;
-use crate::services::token::Accepted;
+use crate::services::token::Bearer;
 use crate::services::{listing, page_token};
 
 /// Properties of a device that the service lets clients change and that are not emulated here.
@@ -192,14 +192,22 @@ fn note(call: &Call, operation: &str, name: &DeviceName) {
     call.note("target", target.as_str());
 }
 
+/// Users change devices by their roles, applications by their permissions.
+fn may(bearer: &Bearer, change: DeviceChange) -> Result<(), AccessRefusal> {
+    match bearer {
+        Bearer::User(accepted) => may_change(&accepted.user, change),
+        Bearer::Application(_) => bearer.application_may(ApplicationUse::ChangeDevices),
+    }
+}
+
 /// Enables, disables or renames a device.
 pub(super) async fn update(
     call: &Call,
-    accepted: &Accepted,
+    bearer: &Bearer,
     name: &DeviceName,
 ) -> Result<Reply, Refused> {
     note(call, "devices.update", name);
-    may_change(&accepted.user, DeviceChange::Update)?;
+    may(bearer, DeviceChange::Update)?;
     let edit = read_edit(&call.body)?;
     let device = find(call, name)?;
     carry_out(call, &device, Change::Update(edit)).await
@@ -214,11 +222,11 @@ async fn carry_out(call: &Call, device: &Device, change: Change) -> Result<Reply
 /// Deletes a device; the computer is told nothing (FAQ A7).
 pub(super) async fn delete(
     call: &Call,
-    accepted: &Accepted,
+    bearer: &Bearer,
     name: &DeviceName,
 ) -> Result<Reply, Refused> {
     note(call, "devices.delete", name);
-    may_change(&accepted.user, DeviceChange::Delete)?;
+    may(bearer, DeviceChange::Delete)?;
     let device = find(call, name)?;
     carry_out(call, &device, Change::Delete).await
 }

@@ -17,12 +17,14 @@ mod users;
 
 use axum::Router;
 use http::Method;
+use linarite_core::access::ApplicationUse;
+use linarite_core::refusal::AccessRefusal;
 
 use self::answer::Refused;
 use self::path::{Place, Target};
 use super::call::Call;
 use super::reply::Reply;
-use super::token::{Accepted, accept, deny, grant};
+use super::token::{Bearer, accept_any, deny, grant};
 
 /// The word of this resource in the journal.
 const RESOURCE: &str = "graph";
@@ -52,16 +54,17 @@ async fn handle(call: Call) -> Reply {
 }
 
 async fn answer(call: &Call) -> Result<Reply, Refused> {
-    let accepted = accept(call, RESOURCE, &AUDIENCES)??;
+    let bearer = accept_any(call, RESOURCE, &AUDIENCES)??;
     let named = || format!("{} {}", call.method, call.path);
     let place = path::read(call).ok_or_else(|| Refused::Wire("endpoint-unknown", named()))?;
     let is_get = call.method == Method::GET || call.method == Method::HEAD;
     match (&place.target, &call.method) {
-        (Target::Device(name), &Method::PATCH) => devices::update(call, &accepted, name).await,
-        (Target::Device(name), &Method::DELETE) => devices::delete(call, &accepted, name).await,
+        (Target::Device(name), &Method::PATCH) => devices::update(call, &bearer, name).await,
+        (Target::Device(name), &Method::DELETE) => devices::delete(call, &bearer, name).await,
         _ if is_get => {
-            let (operation, target) = operation(&place.target, &accepted);
-            let read = read(call, &accepted, &place).await;
+            let (operation, target) = operation(&place.target, &bearer)?;
+            bearer.application_may(use_of(&place.target))?;
+            let read = read(call, &bearer, &place).await;
             grant(call, RESOURCE, &operation, target.as_deref());
             read
         }
@@ -69,7 +72,7 @@ async fn answer(call: &Call) -> Result<Reply, Refused> {
     }
 }
 
-async fn read(call: &Call, accepted: &Accepted, place: &Place) -> Result<Reply, Refused> {
+async fn read(call: &Call, bearer: &Bearer, place: &Place) -> Result<Reply, Refused> {
     let version = place.version;
     match &place.target {
         Target::Devices => devices::list(call, version).await,
@@ -78,27 +81,40 @@ async fn read(call: &Call, accepted: &Accepted, place: &Place) -> Result<Reply, 
         Target::UsersOf(name, _) => users::of_device(call, version, name),
         Target::Users => users::list(call, version).await,
         Target::UserCount => users::count(call).await,
-        Target::User(who) => users::get(call, version, accepted, who),
+        Target::User(who) => users::get(call, version, bearer, who),
         Target::DevicesOf { who, cast, .. } => {
-            let user = users::find(call, accepted, who)?;
+            let user = users::find(call, bearer, who)?;
             devices::list_of(call, version, user.id, *cast).await
         }
         Target::DeviceCountOf(who, _) => {
-            let user = users::find(call, accepted, who)?;
+            let user = users::find(call, bearer, who)?;
             devices::count(call, Some(user.id)).await
         }
     }
 }
 
+/// What an application needs to be allowed for a read.
+const fn use_of(target: &Target) -> ApplicationUse {
+    match target {
+        Target::Users | Target::UserCount | Target::User(_) => ApplicationUse::ReadUsers,
+        Target::Devices
+        | Target::DeviceCount
+        | Target::Device(_)
+        | Target::UsersOf(..)
+        | Target::DevicesOf { .. }
+        | Target::DeviceCountOf(..) => ApplicationUse::ReadDevices,
+    }
+}
+
 /// What a read is called in the journal, and which object it is about.
-fn operation(target: &Target, accepted: &Accepted) -> (String, Option<String>) {
+fn operation(target: &Target, bearer: &Bearer) -> Result<(String, Option<String>), AccessRefusal> {
     use self::path::{DeviceName, Tie, Who};
     let device = |name: &DeviceName| match name {
         DeviceName::Object(id) | DeviceName::Device(id) => Some(id.clone()),
     };
     let user = |who: &Who| match who {
-        Who::Me => Some(accepted.user.upn.clone()),
-        Who::Named(name) => Some(name.clone()),
+        Who::Me => bearer.user().map(|accepted| Some(accepted.user.upn.clone())),
+        Who::Named(name) => Ok(Some(name.clone())),
     };
     let (name, target) =
         match target {
@@ -109,14 +125,14 @@ fn operation(target: &Target, accepted: &Accepted) -> (String, Option<String>) {
             Target::UsersOf(name, Tie::User) => ("devices.registeredUsers", device(name)),
             Target::Users => ("users.list", None),
             Target::UserCount => ("users.count", None),
-            Target::User(Who::Me) => ("me.get", user(&Who::Me)),
-            Target::User(who) => ("users.get", user(who)),
+            Target::User(Who::Me) => ("me.get", user(&Who::Me)?),
+            Target::User(who) => ("users.get", user(who)?),
             Target::DevicesOf { who, tie: Tie::Owner, .. }
-            | Target::DeviceCountOf(who, Tie::Owner) => ("users.ownedDevices", user(who)),
+            | Target::DeviceCountOf(who, Tie::Owner) => ("users.ownedDevices", user(who)?),
             Target::DevicesOf { who, tie: Tie::User, .. }
-            | Target::DeviceCountOf(who, Tie::User) => ("users.registeredDevices", user(who)),
+            | Target::DeviceCountOf(who, Tie::User) => ("users.registeredDevices", user(who)?),
         };
-    (name.to_owned(), target)
+    Ok((name.to_owned(), target))
 }
 
 /// `@odata.context` for what stands behind `$metadata#`.

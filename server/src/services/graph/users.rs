@@ -14,12 +14,12 @@ use crate::directory::UserKey;
 use crate::keys::encoding::{from_url, to_url};
 use crate::services::call::Call;
 use crate::services::reply::Reply;
-use crate::services::token::Accepted;
+use crate::services::token::Bearer;
 
 /// The user that a path names.
-pub(super) fn find(call: &Call, accepted: &Accepted, who: &Who) -> Result<User, Refused> {
+pub(super) fn find(call: &Call, bearer: &Bearer, who: &Who) -> Result<User, Refused> {
     match who {
-        Who::Me => Ok(accepted.user.clone()),
+        Who::Me => Ok(bearer.user()?.user.clone()),
         Who::Named(name) => call
             .world
             .directory
@@ -32,13 +32,13 @@ pub(super) fn find(call: &Call, accepted: &Accepted, who: &Who) -> Result<User, 
 pub(super) fn get(
     call: &Call,
     version: &str,
-    accepted: &Accepted,
+    bearer: &Bearer,
     who: &Who,
 ) -> Result<Reply, Refused> {
     let options = Options::read(call)?;
     options.single()?;
     let selection = USER.select(options.select.as_deref())?;
-    let user = find(call, accepted, who)?;
+    let user = find(call, bearer, who)?;
     let context = context(call, version, &format!("users{}/$entity", selection.in_context()));
     let first = Some(("@odata.context", context.as_str()));
     Ok(answer::ok(call, &Shown { first, object: &user, selection: &selection }))

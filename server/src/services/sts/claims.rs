@@ -94,6 +94,58 @@ pub(super) fn access_token<'a>(
     }
 }
 
+/// The claims of the access token of an application for itself.
+#[derive(Serialize)]
+pub(super) struct ApplicationToken<'a> {
+    aud: &'a str,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    app_displayname: &'a str,
+    appid: String,
+    appidacr: &'static str,
+    idp: String,
+    idtyp: &'static str,
+    oid: String,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    roles: &'a [String],
+    sub: String,
+    tid: String,
+    uti: String,
+    ver: &'static str,
+}
+
+/// The claims of an access token for an application that showed its secret, which ends at this moment.
+pub(super) fn application_token<'a>(
+    call: &Call,
+    app: &'a App,
+    resource: &'a str,
+    roles: &'a [String],
+    until: Instant,
+) -> ApplicationToken<'a> {
+    let (tenant, now) = (call.world.tenant.id, call.now().seconds());
+    let principal = app.service_principal(tenant).to_string();
+    ApplicationToken {
+        aud: resource,
+        iss: format!("https://sts.windows.net/{tenant}/"),
+        iat: now,
+        nbf: now,
+        exp: until.seconds(),
+        app_displayname: &app.name,
+        appid: app.id.to_string(),
+        appidacr: "1",
+        idp: format!("https://sts.windows.net/{tenant}/"),
+        idtyp: "app",
+        oid: principal.clone(),
+        roles,
+        sub: principal,
+        tid: tenant.to_string(),
+        uti: unique(call),
+        ver: "1.0",
+    }
+}
+
 /// The claims of an id token.
 #[derive(Serialize)]
 pub(super) struct IdToken<'a> {

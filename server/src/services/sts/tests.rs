@@ -297,6 +297,86 @@ async fn the_realm_of_a_name_has_an_older_shape() {
     assert_eq!(missing.json()["error_codes"][0], 900_144);
 }
 
+const LINE_APP: &str = "7c9c1f0a-2f54-4a0e-8f0b-5b7b6f0a7a02";
+
+#[tokio::test]
+async fn an_application_gets_a_token_for_itself_and_nothing_else() {
+    let sts = Sts::start().await;
+    let client = [("client_id", LINE_APP), ("client_secret", "line-app-secret-1")];
+    let grant = ("grant_type", "client_credentials");
+    let ask = async |path: &str, wanted: (&str, &str)| {
+        sts.post(path, &[client.as_slice(), &[grant, wanted]].concat()).await
+    };
+    let newer =
+        ask("/contoso.test/oauth2/v2.0/token", ("scope", "https://graph.microsoft.com/.default"))
+            .await;
+    assert_eq!(newer.status, 200, "{newer:?}");
+    let newer = newer.json();
+    assert_eq!(newer["expires_in"], 3600);
+    let older = ask("/contoso.test/oauth2/token", ("resource", "https://graph.microsoft.com/"))
+        .await
+        .json();
+    assert_eq!(older["expires_in"], "3600");
+    assert_eq!(older["resource"], "https://graph.microsoft.com/");
+    for answer in [&newer, &older] {
+        for user_only in ["refresh_token", "id_token", "client_info"] {
+            assert!(answer.get(user_only).is_none(), "{user_only}");
+        }
+        let claims = claims_of(&answer["access_token"]);
+        assert_eq!(claims["idtyp"], "app");
+        assert_eq!(claims["appid"], LINE_APP);
+        assert_eq!(claims["app_displayname"], "line-app");
+        assert_eq!(claims["roles"], serde_json::json!(["Device.Read.All"]));
+        assert_eq!(claims["oid"], claims["sub"]);
+        assert!(claims.get("upn").is_none() && claims.get("scp").is_none());
+    }
+    let (newer, older) = (claims_of(&newer["access_token"]), claims_of(&older["access_token"]));
+    assert_eq!(newer["oid"], older["oid"], "the application is the same one each time");
+    // Its permissions are on Graph.
+    let files =
+        ask("/contoso.test/oauth2/v2.0/token", ("scope", "https://files.contoso.test/.default"))
+            .await
+            .json();
+    assert!(claims_of(&files["access_token"]).get("roles").is_none());
+    assert_eq!(sts.0.events("token.issued").len(), 3);
+}
+
+#[tokio::test]
+async fn an_application_without_its_secret_or_with_a_narrower_scope_gets_nothing() {
+    let sts = Sts::start().await;
+    let all = "https://graph.microsoft.com/.default";
+    for (id, secret, scope, code) in [
+        (LINE_APP, Some("line-app-secret-2"), all, 7_000_215),
+        // It may sign users in without its secret, but not itself.
+        (LINE_APP, None, all, 7_000_218),
+        // One of the service's own, which has none.
+        (CLI, None, all, 7_000_218),
+        (CLI, Some("x"), all, 700_025),
+        ("11111111-2222-4333-8444-555555555555", Some("x"), all, 700_016),
+        (
+            LINE_APP,
+            Some("line-app-secret-1"),
+            "https://graph.microsoft.com/Device.Read.All",
+            1_002_012,
+        ),
+        (LINE_APP, Some("line-app-secret-1"), "https://nowhere.test/.default", 500_011),
+    ] {
+        let mut form = vec![("client_id", id), ("grant_type", "client_credentials")];
+        form.push(("scope", scope));
+        form.extend(secret.map(|secret| ("client_secret", secret)));
+        let answer = sts.post("/contoso.test/oauth2/v2.0/token", &form).await;
+        assert_eq!(answer.json()["error_codes"][0], code, "{id} {secret:?} {scope}: {answer:?}");
+    }
+    let form = [
+        ("client_id", LINE_APP),
+        ("grant_type", "client_credentials"),
+        ("scope", all),
+        ("client_assertion", "a.b.c"),
+    ];
+    let answer = sts.post("/contoso.test/oauth2/v2.0/token", &form).await;
+    assert!(answer.text.contains("Not emulated"), "{answer:?}");
+}
+
 #[test]
 fn the_published_meanings_of_the_codes_stay_with_their_defects() {
     let tables = crate::services::tables::Tables::load().unwrap();

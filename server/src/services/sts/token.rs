@@ -6,6 +6,7 @@ use http::StatusCode;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use serde_json::{Value, json};
 
+use super::application;
 use super::computer;
 use super::grants::{self, Code, RefreshToken, in_time, open};
 use super::issue::{Issue, is_family};
@@ -22,8 +23,7 @@ use crate::world::apps::App;
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Grant types of the service that belong to later work.
-const LATER: [&str; 3] =
-    ["client_credentials", "device_code", "urn:ietf:params:oauth:grant-type:device_code"];
+const LATER: [&str; 2] = ["device_code", "urn:ietf:params:oauth:grant-type:device_code"];
 
 /// What an answer is sent as.
 pub(super) enum Answer {
@@ -70,10 +70,8 @@ async fn answer(call: &Call) -> Result<Answer, Refused> {
             }
             None => Err(Refused::missing("request")),
         },
+        "client_credentials" => application::credentials(call, &form, v2).map(Answer::Clear),
         other if LATER.contains(&other) => {
-            if other == "client_credentials" {
-                client(call, &form)?;
-            }
             Err(Refused::wire("grant-type-not-emulated").with("name", other))
         }
         other => {

@@ -1,8 +1,9 @@
 //! Whether a resource accepts the bearer token of a request.
 //!
 //! The token is one of this world's (signature, tenant), its time has come and is not over by the world's clock, it is
-//! meant for this resource, and the directory still stands by its user and its device (FAQ A8, A16, A17). A refusal is
-//! noted in the journal with its reason, and from when a revocation counts. Left out: application tokens without a user.
+//! meant for this resource, and the directory still stands by its user and its device (FAQ A8, A16, A17). The token of an
+//! application that calls for itself names neither; what it may do stands in its roles. A refusal is noted in the journal
+//! with its reason, and from when a revocation counts.
 
 #[cfg(test)]
 pub(in crate::services) mod testing;
@@ -11,7 +12,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use linarite_core::ids::{DeviceId, UserId};
+use linarite_core::access::{ApplicationUse, application_may};
+use linarite_core::ids::{AppId, DeviceId, UserId};
 use linarite_core::refusal::AccessRefusal;
 use linarite_core::user::User;
 use linarite_core::vouched::ACCOUNT_TYPE;
@@ -33,13 +35,65 @@ pub struct Accepted {
     pub device: Option<DeviceId>,
 }
 
-/// Accepts the bearer token of a call, or says why not. `resource` is the word of the resource in the journal,
+/// An application that calls for itself.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Its client id.
+    pub id: AppId,
+    /// Its permissions on the resource.
+    pub permissions: Vec<String>,
+}
+
+/// Whom an accepted token speaks for.
+#[derive(Clone, Debug)]
+pub enum Bearer {
+    /// A user, by an application.
+    User(Accepted),
+    /// An application for itself.
+    Application(Application),
+}
+
+impl Bearer {
+    /// The user; an application has none.
+    pub fn user(&self) -> Result<&Accepted, AccessRefusal> {
+        match self {
+            Self::User(accepted) => Ok(accepted),
+            Self::Application(_) => Err(AccessRefusal::UserMissing),
+        }
+    }
+
+    /// Whether an application may do this for itself; users are asked by their roles instead.
+    pub fn application_may(&self, wanted: ApplicationUse) -> Result<(), AccessRefusal> {
+        match self {
+            Self::User(_) => Ok(()),
+            Self::Application(application) => application_may(&application.permissions, wanted),
+        }
+    }
+}
+
+/// Accepts the bearer token of a call that speaks for a user, or says why not. `resource` is the word of the resource in the journal,
 /// `audiences` are the names that it goes by, without a slash at the end.
 pub fn accept(
     call: &Call,
     resource: &str,
     audiences: &[&str],
 ) -> Result<Result<Accepted, AccessRefusal>, DirectoryError> {
+    Ok(match accept_any(call, resource, audiences)? {
+        Ok(Bearer::User(accepted)) => Ok(accepted),
+        Ok(Bearer::Application(_)) => {
+            deny(call, resource, AccessRefusal::UserMissing);
+            Err(AccessRefusal::UserMissing)
+        }
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// [`accept`] of a token that may speak for an application alone, too.
+pub fn accept_any(
+    call: &Call,
+    resource: &str,
+    audiences: &[&str],
+) -> Result<Result<Bearer, AccessRefusal>, DirectoryError> {
     let read = match call.bearer() {
         None => Err(AccessRefusal::TokenMissing),
         Some(token) => read(call, token),
@@ -48,20 +102,22 @@ pub fn accept(
         Err(refusal) => Err(refusal),
         Ok(claims) => {
             note_claims(call, &claims);
-            match is_due(call, &claims, audiences).and_then(|()| bearer_of(&claims)) {
+            match is_due(call, &claims, audiences).and_then(|()| named(&claims)) {
                 Err(refusal) => Err(refusal),
-                Ok((user, device)) => {
+                Ok(Named::Application(application)) => Ok(Bearer::Application(application)),
+                Ok(Named::User(user, device)) => {
                     let allowed = call.world.directory.check_access(user, device, call.now())?;
                     if let (Err(_), Some(device)) = (&allowed, device) {
                         note_revocation(call, device)?;
                     }
-                    allowed.map(|user| Accepted { user, claims, device })
+                    allowed.map(|user| Bearer::User(Accepted { user, claims, device }))
                 }
             }
         }
     };
     match &checked {
-        Ok(accepted) => call.note("user", accepted.user.upn.as_str()),
+        Ok(Bearer::User(accepted)) => call.note("user", accepted.user.upn.as_str()),
+        Ok(Bearer::Application(application)) => call.note("app", application.id.to_string()),
         Err(refusal) => deny(call, resource, *refusal),
     }
     Ok(checked)
@@ -118,7 +174,7 @@ pub fn grant(call: &Call, resource: &str, operation: &str, target: Option<&str>)
 pub fn about(call: &Call, resource: &str) -> Map<String, Value> {
     let facts = call.facts();
     let mut fields = Map::new();
-    for key in ["user", "device"] {
+    for key in ["user", "device", "app"] {
         if let Some(value) = facts.get(key) {
             fields.insert(key.to_owned(), value.clone());
         }
@@ -193,12 +249,24 @@ fn is_due(
     }
 }
 
-fn bearer_of(claims: &Map<String, Value>) -> Result<(UserId, Option<DeviceId>), AccessRefusal> {
+/// Whom a token names, before the directory is asked.
+enum Named {
+    User(UserId, Option<DeviceId>),
+    Application(Application),
+}
+
+fn named(claims: &Map<String, Value>) -> Result<Named, AccessRefusal> {
     let invalid = AccessRefusal::TokenInvalid;
+    if text(claims, "idtyp") == Some("app") {
+        let id = text(claims, "appid").and_then(|id| id.parse().ok()).ok_or(invalid)?;
+        let roles = claims.get("roles").and_then(Value::as_array).into_iter().flatten();
+        let permissions = roles.filter_map(Value::as_str).map(str::to_owned).collect();
+        return Ok(Named::Application(Application { id, permissions }));
+    }
     let user = text(claims, "oid").and_then(|id| id.parse().ok()).ok_or(invalid)?;
     let device = match claims.get("deviceid") {
         None => None,
         Some(id) => Some(id.as_str().and_then(|id| id.parse().ok()).ok_or(invalid)?),
     };
-    Ok((user, device))
+    Ok(Named::User(user, device))
 }

@@ -86,3 +86,61 @@ async fn what_is_not_emulated_is_named() {
     let posted = graph.send(Method::POST, "/v1.0/devices", "{}").await;
     assert_eq!(posted.status, 405);
 }
+
+/// The token of an application for itself.
+fn of_application(graph: &Graph, permissions: &[&str]) -> String {
+    let mut claims = graph.world.claims("bob", GRAPH, None);
+    claims.remove("upn");
+    claims.insert("idtyp".to_owned(), "app".into());
+    claims.insert("appid".to_owned(), "7c9c1f0a-2f54-4a0e-8f0b-5b7b6f0a7a02".into());
+    claims.insert("roles".to_owned(), permissions.into());
+    graph.world.sign(&claims)
+}
+
+#[tokio::test]
+async fn an_application_does_what_its_permissions_say_and_is_no_user() {
+    let graph = Graph::start().await;
+    let device = graph.device("SEED-1").await;
+    let path = format!("/v1.0/devices/{}", text(&device, "id"));
+    let denied = (403, "Authorization_RequestDenied".to_owned());
+    let read = of_application(&graph, &["Device.Read.All"]);
+    let send = async |method: Method, path: &str, token: &str, body: &str| {
+        graph.world.send(method, path, Some(token), &[], body).await
+    };
+    for path in ["/v1.0/devices", path.as_str(), &format!("{path}/registeredOwners")] {
+        assert_eq!(send(Method::GET, path, &read, "").await.status, 200, "{path}");
+    }
+    assert_eq!(send(Method::GET, "/v1.0/users", &read, "").await.refusal(), denied);
+    let rename = "{\"displayName\":\"X\"}";
+    assert_eq!(send(Method::PATCH, &path, &read, rename).await.refusal(), denied);
+    assert_eq!(send(Method::DELETE, &path, &read, "").await.refusal(), denied);
+    for me in ["/v1.0/me", "/v1.0/me/ownedDevices"] {
+        let answer = send(Method::GET, me, &read, "").await;
+        assert_eq!(answer.refusal(), (400, "BadRequest".to_owned()), "{me}");
+    }
+    let reasons = graph.world.events("access.denied");
+    assert_eq!(reasons.len(), 5);
+    assert_eq!(reasons[0]["reason"], "permission-missing");
+    assert_eq!(reasons[0]["app"], "7c9c1f0a-2f54-4a0e-8f0b-5b7b6f0a7a02");
+    assert_eq!(reasons[4]["reason"], "token-without-user");
+    // Nothing that was refused is in the journal as granted.
+    assert_eq!(
+        graph.world.events("access.granted").iter().filter(|e| e.get("app").is_some()).count(),
+        3
+    );
+    let write = of_application(&graph, &["Device.ReadWrite.All"]);
+    assert_eq!(send(Method::PATCH, &path, &write, rename).await.status, 204);
+    assert_eq!(send(Method::DELETE, &path, &write, "").await.status, 204);
+    let none = of_application(&graph, &[]);
+    assert_eq!(send(Method::GET, "/v1.0/devices", &none, "").await.refusal(), denied);
+}
+
+#[tokio::test]
+async fn an_application_token_without_an_application_is_refused() {
+    let graph = Graph::start().await;
+    let mut claims = graph.world.claims("bob", GRAPH, None);
+    claims.insert("idtyp".to_owned(), "app".into());
+    let token = graph.world.sign(&claims);
+    let answer = graph.world.send(Method::GET, "/v1.0/devices", Some(&token), &[], "").await;
+    assert_eq!(answer.refusal(), (401, "InvalidAuthenticationToken".to_owned()));
+}
