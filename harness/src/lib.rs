@@ -5,6 +5,9 @@
 
 pub mod cli;
 pub mod expect;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod report;
 pub mod room;
 pub mod run;

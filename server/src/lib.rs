@@ -11,6 +11,9 @@ pub mod edge;
 mod emulator;
 pub mod entropy;
 pub mod faults;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod journal;
 pub mod keys;
 pub mod services;

@@ -44,6 +44,14 @@ pub fn router() -> Router {
         .method_not_allowed_fallback(not_emulated)
 }
 
+/// Reads a message as both versions of the protocol, for the fuzz target.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_request(body: &[u8]) {
+    for version in crate::world::federation_settings::TrustVersion::ALL {
+        let _read = soap::read(body, version);
+    }
+}
+
 async fn not_emulated(call: Call) -> Reply {
     let what = format!("{} {}", call.method, call.path);
     Refused::wire("federation-endpoint-unknown").with(what).plain(&call)

@@ -59,6 +59,12 @@ pub fn router() -> Router {
         .method_not_allowed_fallback(not_emulated)
 }
 
+/// Reads the payload of a signed request, for the fuzz target.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_request(jws: &crate::keys::jose::Jws) {
+    let _read = jws.payload_json::<prt::Request>();
+}
+
 async fn not_emulated(call: Call) -> Reply {
     let what = format!("{} {}", call.method, call.path);
     Refused::wire("endpoint-unknown").with("name", what).reply(&call)
