@@ -21,19 +21,18 @@ ropc.managed ropc.id_token_signature ropc.organizations_authority ropc.wrong_pas
 errors.http_status
 silent.from_cache silent.force_refresh refresh.by_refresh_token refresh.garbage
 federated.mex federated.ropc federated.wrong_password
-clientcred.wrong_secret
+clientcred.secret clientcred.wrong_secret
 authcode.pkce authcode.code_is_single_use
+graph.devices graph.paging graph.filter_select graph.count_eventual graph.not_found
 graph.bad_token graph.user_token_me
-azureidentity.username_password azureidentity.error
+azureidentity.client_secret azureidentity.username_password azureidentity.error
+msgraph.sdk
 "
-# Device code, client credentials and certificates, on-behalf-of, and what needs an application's own token.
+# Device code, client certificates, on-behalf-of.
 LATER="
 devicecode.initiate devicecode.pending devicecode.approved
-clientcred.secret clientcred.certificate_sha256 clientcred.certificate_sha1
+clientcred.certificate_sha256 clientcred.certificate_sha1
 obo.on_behalf_of
-graph.devices graph.paging graph.filter_select graph.count_eventual graph.not_found
-azureidentity.client_secret
-msgraph.sdk
 "
 
 setup_error() { echo "SETUP: $*" >&2; exit 2; }
