@@ -2,6 +2,8 @@
 //!
 //! A cut ends the connection, not only the exchange: over HTTP/2 every other stream goes down with it. What was to be sent
 //! before the cut has been given to the socket by then. Over TLS no `close_notify` is sent, as when a process dies.
+//! A cut inside a body always leaves something out: where the body is no longer than what goes out before the cut, a byte
+//! more is announced than there is.
 
 use std::{
     convert::Infallible,
@@ -124,8 +126,9 @@ impl AnswerBody {
             Some(Cut { after: CutPoint::Before, how }) => (0, Some(how.clone())),
             None => (usize::MAX, None),
         };
-        let announced = body.len() as u64;
         let kept = kept.min(body.len());
+        let missing = u64::from(how.is_some() && kept == body.len());
+        let announced = (body.len() as u64).saturating_add(missing);
         let piece = damage.bytes_per_second.map(|speed| {
             let ticks = u64::try_from(TICK.as_millis()).unwrap_or(1);
             usize::try_from(speed.saturating_mul(ticks) / 1000).unwrap_or(usize::MAX).max(1)

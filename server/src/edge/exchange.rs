@@ -76,12 +76,21 @@ pub(super) async fn answer<H: Handler>(
         Some(Damage { cut: Some(Cut { after: CutPoint::Before, how }), .. }) => {
             doomed(channel, &how).await
         }
+        // Nothing of such an answer can be left out but all of it.
+        Some(Damage { cut: Some(Cut { how, .. }), .. }) if head || is_bare(answer.status()) => {
+            doomed(channel, &how).await
+        }
         Some(damage) if !head => {
             answer_headers(answer.headers_mut());
             answer.map(|body| AnswerBody::damaged(&body, &damage, Arc::clone(&channel.doom)))
         }
         Some(_) | None => finish(answer, head),
     }
+}
+
+/// Whether answers of this status have no body.
+fn is_bare(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Ends the connection in the answer's place.

@@ -67,8 +67,8 @@ effects! {
     Slow, slow, "slow", "headers at once, then a body that trickles";
     Hang, hang, "hang", "nothing at all, until its own timeout or until the connection closes";
     Reset, reset, "reset", "connection reset by peer; over HTTP/2 all streams of the connection fail with it";
-    Close, close, "close", "the connection closes before the answer, behind its headers, or in the middle of its body";
-    Truncate, truncate, "truncate", "fewer bytes of body than Content-Length says, then the connection closes";
+    Close, close, "close", "the connection closes before the answer, behind its headers, or in the middle of its body; an answer never arrives whole";
+    Truncate, truncate, "truncate", "so many bytes of a longer body, then the connection closes; what is not longer arrives whole";
     Garbage, garbage, "garbage", "bytes that are no HTTP, then the connection closes";
     Throttle, throttle, "throttle", "429 with Retry-After, in the service's own words or as plain text";
     Tls, tls, "tls", "a handshake that fails: certificate untrusted, expired, not yet valid, of another name, an alert, a close, or a version it does not speak";
@@ -119,6 +119,27 @@ impl EffectKind {
             | Self::Delay
             | Self::Slow
             | Self::Truncate
+            | Self::Tls
+            | Self::Unreachable
+            | Self::Federation
+            | Self::Directory
+            | Self::Invisible => false,
+        }
+    }
+
+    /// Whether a strike on an exchange ends its connection, and over HTTP/2 every other exchange on it.
+    pub(super) const fn ends_connection(self) -> bool {
+        match self {
+            Self::Hang | Self::Reset | Self::Close | Self::Truncate | Self::Garbage => true,
+            Self::Reply
+            | Self::Aadsts
+            | Self::Drs
+            | Self::SoapFault
+            | Self::Graph
+            | Self::Mutate
+            | Self::Delay
+            | Self::Slow
+            | Self::Throttle
             | Self::Tls
             | Self::Unreachable
             | Self::Federation

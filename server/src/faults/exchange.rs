@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::response::Parts;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Version};
 use serde_json::{Map, Value};
 
 use super::check::{span, speed};
@@ -170,6 +170,17 @@ impl Stroke {
             },
             EffectKind::Truncate => {
                 let kept = usize::try_from(fault.truncate.unwrap_or(0)).unwrap_or(usize::MAX);
+                if kept >= body.len() {
+                    // As with the limits of other tools, what is within the limit arrives whole.
+                    call.note(
+                        "detail",
+                        format!("nothing was cut: the body has {} bytes", body.len()),
+                    );
+                    if call.version != Version::HTTP_2 {
+                        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                    }
+                    return Fate::default();
+                }
                 Fate { damage: cut(CutPoint::Body(kept), CutHow::Close), ..Fate::default() }
             }
             EffectKind::Reply
@@ -219,6 +230,10 @@ fn hit(call: &Call, strike: &Strike, ran: bool) {
     field("method", call.method.as_str());
     field("path", &call.path);
     field("handler", if ran { "ran" } else { "not run" });
+    if strike.kind.ends_connection() && call.version == Version::HTTP_2 {
+        field("ends", "every stream of the HTTP/2 connection");
+    }
+    fields.insert("connection".to_owned(), call.link.connection.into());
     call.record(Kind::FaultHit, fields);
 }
 

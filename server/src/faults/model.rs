@@ -64,7 +64,7 @@ pub struct Fault {
     /// Effect: the connection is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close: Option<Close>,
-    /// Effect: so many bytes of the body, then the connection closes.
+    /// Effect: so many bytes of a longer body, then the connection closes. A body that is not longer arrives whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncate: Option<u64>,
     /// Effect: bytes that are no HTTP, then the connection closes.

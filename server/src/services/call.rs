@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::FromRequestParts;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 use linarite_core::ids::{DeviceId, Guid};
 use linarite_core::instant::Instant;
 use serde_json::{Map, Value};
@@ -33,6 +33,8 @@ pub struct Inner {
     pub world: Arc<World>,
     /// How it came.
     pub link: Link,
+    /// Version of HTTP.
+    pub version: Version,
     /// Method.
     pub method: Method,
     /// Path, percent-encoded as it came, without doubled slashes.
@@ -78,6 +80,7 @@ impl Call {
             query,
             world,
             link,
+            version: parts.version,
             method: parts.method,
             headers: parts.headers,
             body,

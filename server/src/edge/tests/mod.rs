@@ -1,6 +1,7 @@
 //! The edge over real sockets: every test has its own listeners, on ports the system chose.
 
 mod clients;
+mod damage;
 mod limits;
 mod names;
 mod noise;
@@ -26,7 +27,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind, serve};
+use super::{
+    Cut, CutHow, CutPoint, Damage, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind,
+    serve,
+};
 use crate::keys::tls::{TlsCa, TlsHosts};
 
 /// Emulated, asks for no certificate.
@@ -69,7 +73,18 @@ impl Handler for Probe {
                 self.arrived.add_permits(1);
                 self.leave.acquire().await.unwrap().forget();
             }
-            _ => {}
+            path => {
+                let mut parts = path.strip_prefix("/cut/").unwrap_or_default().split('/');
+                let mut number = || parts.next().and_then(|part| part.parse::<usize>().ok());
+                if let (Some(status), Some(length), Some(kept)) = (number(), number(), number()) {
+                    let cut = Cut { after: CutPoint::Body(kept), how: CutHow::Close };
+                    return Response::builder()
+                        .status(u16::try_from(status).unwrap())
+                        .extension(Damage { cut: Some(cut), ..Damage::default() })
+                        .body(vec![b'x'; length].into())
+                        .unwrap();
+                }
+            }
         }
         let line = format!(
             "{} {} host={} face={} secure={} chain={} body={} url={} mtls={}",
