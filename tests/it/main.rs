@@ -18,6 +18,7 @@ mod faces;
 mod faults;
 mod federation;
 mod hybrid;
+mod mdm;
 mod model_directory;
 mod model_wire;
 mod noise;

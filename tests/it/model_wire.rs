@@ -148,7 +148,7 @@ impl Run {
             windows_user: Some(format!("user{}", self.ids.len())),
             upn: PEOPLE[who].0.to_owned(),
             password: PEOPLE[who].1.to_owned(),
-            builtin_administrator: false,
+            ..Register::default()
         };
         let outcome = self.machines[at].register(&self.town.wire, &request).await;
         let told = self.story.may_join(who);

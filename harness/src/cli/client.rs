@@ -132,7 +132,7 @@ async fn act(arguments: Client) -> Result<Outcome, String> {
                 windows_user: arguments.windows_user.clone(),
                 upn: user,
                 password,
-                builtin_administrator: false,
+                ..Join::default()
             };
             machine.join(&wire, &join).await
         }
@@ -141,7 +141,7 @@ async fn act(arguments: Client) -> Result<Outcome, String> {
                 windows_user: arguments.windows_user.clone(),
                 upn: user,
                 password,
-                builtin_administrator: false,
+                ..Register::default()
             };
             machine.register(&wire, &register).await
         }

@@ -8,7 +8,7 @@ use linarite_server::clock::{ClockMode, Instant, Span as Length};
 use linarite_server::control::admin::Admin;
 use linarite_server::control::view;
 use linarite_server::journal::Kind;
-use linarite_windows::{Flow, Join, Machine, Register, TokenRequest};
+use linarite_windows::{Flow, Join, Machine, Register, Terms, TokenRequest};
 use serde_json::{Map, Value, json};
 
 use super::seen::Seen;
@@ -139,7 +139,7 @@ async fn on_machine(
         Action::AddAccount => {
             let (upn, password) = account(stage, context, None, at)?;
             let windows_user = context.windows_user.clone();
-            let register = Register { windows_user, upn, password, builtin_administrator: false };
+            let register = Register { windows_user, upn, password, ..Register::default() };
             machine.register(&wire, &register).await
         }
         Action::RemoveAccount => {
@@ -206,11 +206,16 @@ async fn join(
     let (upn, password) = account(stage, context, action.password.as_ref(), at)?;
     let builtin =
         action.builtin_administrator.as_ref().map(|flag| flag.resolve(stage)).transpose()?;
+    let terms = action.terms.as_ref().map(|terms| terms.resolve(stage)).transpose()?;
     let join = Join {
         windows_user: context.windows_user.clone(),
         upn,
         password,
         builtin_administrator: builtin.unwrap_or(false),
+        terms: match terms {
+            Some(model::TermsAnswer::Decline) => Terms::Decline,
+            Some(model::TermsAnswer::Accept) | None => Terms::Accept,
+        },
     };
     Ok(Seen::of_outcome(machine.join(&stage.wire.clone(), &join).await))
 }

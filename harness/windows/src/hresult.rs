@@ -66,6 +66,51 @@ pub const NOT_IMPLEMENTED: u32 = 0x8000_4001;
 /// An argument of the act makes no sense.
 pub const INVALID_ARGUMENT: u32 = 0x8007_0057;
 
+/// Device management: the enrolment service did not understand the message.
+pub const MDM_MESSAGE_FORMAT: u32 = 0x8018_0001;
+/// Device management: the user was not authenticated.
+pub const MDM_AUTHENTICATION: u32 = 0x8018_0002;
+/// Device management: the user may not enrol.
+pub const MDM_AUTHORIZATION: u32 = 0x8018_0003;
+/// Device management: the certificate request was not taken.
+pub const MDM_CERTIFICATE_REQUEST: u32 = 0x8018_0004;
+/// Device management: what is behind the service failed.
+pub const MDM_ENROLLMENT_SERVER: u32 = 0x8018_0005;
+/// Device management: the service failed.
+pub const MDM_INTERNAL_SERVICE: u32 = 0x8018_0006;
+/// Device management: the message's security header was not taken.
+pub const MDM_INVALID_SECURITY: u32 = 0x8018_0007;
+/// Device management: a failure without a reason.
+pub const MDM_UNKNOWN: u32 = 0x8018_0008;
+/// Device management: the machine is enrolled.
+pub const MDM_ALREADY_ENROLLED: u32 = 0x8018_000a;
+/// Device management: the service could not be reached.
+pub const MDM_CONNECTIVITY: u32 = 0x8018_0010;
+/// Device management: the service's certificate is not trusted.
+pub const MDM_INVALID_SSL_CERT: u32 = 0x8018_0012;
+/// Device management: the user has too many managed devices.
+pub const MDM_DEVICE_CAP_REACHED: u32 = 0x8018_0013;
+/// Device management: such devices are kept out.
+pub const MDM_DEVICE_NOT_SUPPORTED: u32 = 0x8018_0014;
+/// Device management: the service does not manage such devices.
+pub const MDM_NOT_SUPPORTED: u32 = 0x8018_0015;
+/// Device management: the certificate is not renewed.
+pub const MDM_NOT_ELIGIBLE_TO_RENEW: u32 = 0x8018_0016;
+/// Device management: the service is in maintenance.
+pub const MDM_IN_MAINTENANCE: u32 = 0x8018_0017;
+/// Device management: the user has no licence.
+pub const MDM_USER_LICENSE: u32 = 0x8018_0018;
+/// Device management: the data of the enrolment are not valid.
+pub const MDM_DATA_INVALID: u32 = 0x8018_0019;
+/// Device management: the service leads elsewhere.
+pub const MDM_INSECURE_REDIRECT: u32 = 0x8018_001a;
+/// Device management: an empty answer came.
+pub const MDM_EMPTY_MESSAGE: u32 = 0x8018_0029;
+/// Device management: the user declined.
+pub const MDM_USER_CANCELLED: u32 = 0x8018_0030;
+/// Device management: the service gives a reason of its own.
+pub const MDM_CUSTOM_SERVER_ERROR: u32 = 0x8018_0032;
+
 /// Logon status: the user name or password is incorrect, or the token service could not be reached.
 pub const STATUS_LOGON_FAILURE: u32 = 0xc000_006d;
 /// Logon status: the token service answered with a status above 400.
@@ -129,7 +174,61 @@ const NAMES: &[(u32, &str)] = &[
     (STATUS_PASSWORD_URI_EMPTY, "AAD_CLOUDAP_E_HTTP_PASSWORD_URI_IS_EMPTY"),
     (STATUS_DTD_PROHIBITED, "WC_E_DTDPROHIBITED"),
     (STATUS_USERNAME_MALFORMED, "AAD_CLOUDAP_E_OAUTH_USERNAME_IS_MALFORMED"),
+    (MDM_MESSAGE_FORMAT, "MENROLL_E_DEVICE_MESSAGE_FORMAT_ERROR"),
+    (MDM_AUTHENTICATION, "MENROLL_E_DEVICE_AUTHENTICATION_ERROR"),
+    (MDM_AUTHORIZATION, "MENROLL_E_DEVICE_AUTHORIZATION_ERROR"),
+    (MDM_CERTIFICATE_REQUEST, "MENROLL_E_DEVICE_CERTIFCATEREQUEST_ERROR"),
+    (MDM_ENROLLMENT_SERVER, "MENROLL_E_DEVICE_CONFIGMGRSERVER_ERROR"),
+    (MDM_INTERNAL_SERVICE, "MENROLL_E_DEVICE_INTERNALSERVICE_ERROR"),
+    (MDM_INVALID_SECURITY, "MENROLL_E_DEVICE_INVALIDSECURITY_ERROR"),
+    (MDM_UNKNOWN, "MENROLL_E_DEVICE_UNKNOWN_ERROR"),
+    (MDM_ALREADY_ENROLLED, "MENROLL_E_DEVICE_ALREADY_ENROLLED"),
+    (MDM_CONNECTIVITY, "MENROLL_E_CONNECTIVITY"),
+    (MDM_INVALID_SSL_CERT, "MENROLL_E_INVALIDSSLCERT"),
+    (MDM_DEVICE_CAP_REACHED, "MENROLL_E_DEVICECAPREACHED"),
+    (MDM_DEVICE_NOT_SUPPORTED, "MENROLL_E_DEVICENOTSUPPORTED"),
+    (MDM_NOT_SUPPORTED, "MENROLL_E_NOTSUPPORTED"),
+    (MDM_NOT_ELIGIBLE_TO_RENEW, "MENROLL_E_NOTELIGIBLETORENEW"),
+    (MDM_IN_MAINTENANCE, "MENROLL_E_INMAINTENANCE"),
+    (MDM_USER_LICENSE, "MENROLL_E_USERLICENSE"),
+    (MDM_DATA_INVALID, "MENROLL_E_ENROLLMENTDATAINVALID"),
+    (MDM_INSECURE_REDIRECT, "MENROLL_E_INSECUREREDIRECT"),
+    (MDM_EMPTY_MESSAGE, "MENROLL_E_EMPTY_MESSAGE"),
+    (MDM_USER_CANCELLED, "MENROLL_E_USER_CANCELLED"),
+    (MDM_CUSTOM_SERVER_ERROR, "MENROLL_E_CUSTOMSERVERERROR"),
 ];
+
+/// What the dialogue of a join that device management refused goes by. Where errors.md 5 gives none it is assumed to be the
+/// one of a service that cannot be reached.
+const DIALOGUES: &[(u32, &str)] = &[
+    (MDM_MESSAGE_FORMAT, "idErrorServerConnectivity"),
+    (MDM_AUTHENTICATION, "idErrorAuthenticationFailure"),
+    (MDM_AUTHORIZATION, "idErrorAuthorizationFailure"),
+    (MDM_CERTIFICATE_REQUEST, "idErrorMDMCertificateError"),
+    (MDM_ENROLLMENT_SERVER, "idErrorServerConnectivity"),
+    (MDM_INTERNAL_SERVICE, "idErrorServerConnectivity"),
+    (MDM_INVALID_SECURITY, "idErrorServerConnectivity"),
+    (MDM_UNKNOWN, "idErrorServerConnectivity"),
+    (MDM_ALREADY_ENROLLED, "idErrorMDMAlreadyEnrolled"),
+    (MDM_CONNECTIVITY, "idErrorServerConnectivity"),
+    (MDM_INVALID_SSL_CERT, "idErrorServerConnectivity"),
+    (MDM_DEVICE_CAP_REACHED, "idErrorDeviceLimit"),
+    (MDM_DEVICE_NOT_SUPPORTED, "idErrorMDMNotSupported"),
+    (MDM_NOT_SUPPORTED, "idErrorMDMNotSupported"),
+    (MDM_NOT_ELIGIBLE_TO_RENEW, "idErrorMDMRenewalRejected"),
+    (MDM_IN_MAINTENANCE, "idErrorMDMAccountMaintenance"),
+    (MDM_USER_LICENSE, "idErrorMDMLicenseError"),
+    (MDM_DATA_INVALID, "idErrorInvalidServerConfig"),
+    (MDM_INSECURE_REDIRECT, "idErrorServerConnectivity"),
+    (MDM_EMPTY_MESSAGE, "idErrorServerConnectivity"),
+    (MDM_USER_CANCELLED, "idErrorRejectedTermsOfUse"),
+    (MDM_CUSTOM_SERVER_ERROR, "idErrorServerConnectivity"),
+];
+
+/// The word for what the dialogue shows for a number of device management.
+pub(crate) fn dialogue(code: u32) -> Option<&'static str> {
+    DIALOGUES.iter().find(|(number, _)| *number == code).map(|(_, word)| *word)
+}
 
 /// The symbolic name of a number, when the tables have one.
 pub fn name(code: u32) -> Option<&'static str> {

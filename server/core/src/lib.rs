@@ -14,6 +14,7 @@ pub mod era;
 pub mod federation;
 pub mod ids;
 pub mod instant;
+pub mod management;
 pub mod refusal;
 pub mod registration;
 pub mod replication;

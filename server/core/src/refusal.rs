@@ -319,6 +319,46 @@ refusals! {
     }
 }
 
+refusals! {
+    /// Why device management does not take a device (FAQ A26).
+    EnrolRefusal {
+        /// The user's devices are not managed.
+        NotInScope = "enrol-not-in-scope",
+        /// The user has no licence for device management: the usual reason for "Oops".
+        LicenceMissing = "enrol-licence-missing",
+        /// The user's token names no device of the directory.
+        DeviceUnknown = "enrol-device-unknown",
+        /// The device is disabled.
+        DeviceDisabled = "enrol-device-disabled",
+        /// Windows is kept out by a restriction.
+        PlatformBlocked = "enrol-platform-blocked",
+        /// The terms of use were not agreed to.
+        TermsNotAgreed = "enrol-terms-not-agreed",
+        /// The user has too many managed devices.
+        DeviceCapReached = "enrol-device-cap-reached",
+        /// The service is in maintenance.
+        InMaintenance = "enrol-in-maintenance",
+        /// The kind of enrolment is not supported.
+        NotSupported = "enrol-not-supported",
+        /// The certificate is not to be renewed.
+        NotEligibleToRenew = "enrol-not-eligible-to-renew",
+        /// The service does not take the certificate request.
+        CertificateRequestRefused = "enrol-certificate-request-refused",
+        /// What is behind the service failed.
+        ServerFailed = "enrol-server-failed",
+        /// The service itself failed.
+        ServiceFailed = "enrol-service-failed",
+        /// The service does not take the security header of the message.
+        SecurityRefused = "enrol-security-refused",
+        /// The service does not understand the message.
+        MessageRefused = "enrol-message-refused",
+        /// The service does not believe who the user is.
+        AuthenticationRefused = "enrol-authentication-refused",
+        /// The service has a reason of its own, which is shown.
+        Custom = "enrol-custom",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +375,7 @@ mod tests {
             .chain(FederationRefusal::ALL.iter().map(|r| r.reason()))
             .chain(AssertionRefusal::ALL.iter().map(|r| r.reason()))
             .chain(PolicyRefusal::ALL.iter().map(|r| r.reason()))
+            .chain(EnrolRefusal::ALL.iter().map(|r| r.reason()))
             .collect();
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
     }

@@ -174,6 +174,7 @@ mod tests {
             initial_domain: "contoso.test".to_owned(),
             device_quota: 50,
             may_join: MayJoin::Everyone,
+            mdm: crate::management::Mdm::default(),
             settings: Settings::default(),
         }
     }

@@ -6,6 +6,7 @@
 use crate::era::Era;
 use crate::ids::TenantId;
 use crate::instant::Span;
+use crate::management::Mdm;
 use crate::visibility::UserView;
 
 /// How the users of a domain prove who they are.
@@ -99,6 +100,8 @@ pub struct Tenant {
     pub device_quota: u32,
     /// Who may join.
     pub may_join: MayJoin,
+    /// Device management.
+    pub mdm: Mdm,
     /// The knobs.
     pub settings: Settings,
 }

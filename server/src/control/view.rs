@@ -68,6 +68,10 @@ pub struct DeviceView {
     pub pending: bool,
     /// What an administrator set, whether it counts yet or not.
     pub account_enabled: bool,
+    /// Whether device management has it; null when that was never said.
+    pub is_managed: Option<bool>,
+    /// Whether it meets the rules of device management; null when that was never said.
+    pub is_compliant: Option<bool>,
     /// User principal name of the owner; empty for a hybrid computer and when the owner was deleted.
     pub registered_owners: Vec<String>,
     /// The same user, as the service shows it.
@@ -98,6 +102,8 @@ impl DeviceView {
             trust_level: view.level.word().to_owned(),
             pending: view.pending,
             account_enabled: view.enabled,
+            is_managed: view.managed,
+            is_compliant: view.compliant,
             registered_users: owners.clone(),
             registered_owners: owners,
             approximate_last_sign_in_date_time: view.last_activity.map(rfc3339),

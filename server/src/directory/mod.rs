@@ -7,6 +7,7 @@
 
 mod devices;
 mod inventory;
+mod management;
 mod meta;
 mod policies;
 mod queries;
@@ -27,6 +28,7 @@ use store::Store;
 
 pub use devices::{DeviceEdit, NewDevice};
 pub use inventory::KeyedUser;
+pub use management::Enrol;
 pub use meta::{Identity, Snapshot};
 pub use queries::{
     Cursor, DeviceQuery, Filter, Order, Page, ROW_BUDGET, SortBy, SortKey, Test, TextTest,

@@ -21,6 +21,7 @@ fn tenant() -> Tenant {
         initial_domain: "contoso.test".to_owned(),
         device_quota: 2,
         may_join: MayJoin::Everyone,
+        mdm: linarite_core::management::Mdm::default(),
         settings: Settings::default(),
     }
 }

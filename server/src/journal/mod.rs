@@ -44,6 +44,10 @@ pub enum Kind {
     JoinDenied,
     /// A device deleted its record.
     Leave,
+    /// A device was enrolled in device management.
+    Enrol,
+    /// An enrolment was refused.
+    EnrolDenied,
     /// Tokens were issued.
     TokenIssued,
     /// Tokens were refused.
@@ -81,6 +85,8 @@ impl Kind {
             Self::Join => "join",
             Self::JoinDenied => "join.denied",
             Self::Leave => "leave",
+            Self::Enrol => "enrol",
+            Self::EnrolDenied => "enrol.denied",
             Self::TokenIssued => "token.issued",
             Self::TokenDenied => "token.denied",
             Self::FederationIssued => "federation.issued",

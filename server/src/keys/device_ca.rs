@@ -58,6 +58,31 @@ pub struct DeviceCertificate {
     pub not_after: i64,
 }
 
+/// What the certificate of an enrolled device is to say.
+#[derive(Clone, Copy, Debug)]
+pub struct ManagementCertificateRequest<'a> {
+    /// The device: the subject.
+    pub device: DeviceId,
+    /// The public key of the certificate request as DER `SubjectPublicKeyInfo`; the CSR reader has checked it.
+    pub spki: &'a [u8],
+    /// The serial number.
+    pub serial: [u8; 16],
+    /// The moment of issue in seconds since 1970.
+    pub now: i64,
+}
+
+/// What a device gets when it enrols in device management, in DER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagementCertificate {
+    /// The authority, self-signed.
+    pub root: Vec<u8>,
+    /// The device's certificate.
+    pub der: Vec<u8>,
+}
+
+/// The name of the authority of device management.
+const MANAGEMENT: &str = "Device Management CA";
+
 /// The issuing authority of one world.
 #[derive(Clone, Debug)]
 pub struct DeviceCa {
@@ -134,6 +159,32 @@ impl DeviceCa {
         )?;
         let thumbprint = Thumbprint::new(sha1(&der));
         Ok(DeviceCertificate { der, thumbprint, not_before, not_after })
+    }
+
+    /// Issues the certificate by which a device would talk to its management, for a year. The authority has the key of this
+    /// one and a name of its own. Its profile is assumed.
+    pub fn issue_management(
+        &self,
+        request: &ManagementCertificateRequest<'_>,
+    ) -> Result<ManagementCertificate, SigningFailed> {
+        let client_auth = der::seq(&[&der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, 2])]);
+        let der = issue::issue(
+            &Statement {
+                serial: &request.serial,
+                issuer: &common_name(MANAGEMENT),
+                subject: &common_name(&request.device.to_string()),
+                spki: request.spki,
+                not_before: request.now.saturating_sub(DAY),
+                not_after: request.now.saturating_add(365 * DAY),
+                extensions: &[
+                    basic_constraints(false),
+                    der::extension(&[2, 5, 29, 37], true, &client_auth),
+                    authority_key(&self.key_identifier),
+                ],
+            },
+            &self.key,
+        )?;
+        Ok(ManagementCertificate { root: issue::self_signed(&self.key, MANAGEMENT)?, der })
     }
 }
 

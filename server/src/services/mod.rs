@@ -10,12 +10,15 @@ pub mod change;
 pub mod drs;
 pub mod graph;
 pub mod listing;
+pub mod mdm;
 pub mod page_token;
 pub mod reply;
 pub mod resource;
+pub mod soap;
 pub mod sts;
 pub mod tables;
 pub mod token;
+pub mod wstep;
 
 use axum::Router;
 
@@ -28,6 +31,7 @@ pub struct Services {
     adfs: Router,
     drs: Router,
     graph: Router,
+    mdm: Router,
     resource: Router,
     sts: Router,
     stock: Stock,
@@ -41,6 +45,7 @@ impl Services {
             adfs: adfs::router(),
             drs: drs::router(),
             graph: graph::router(),
+            mdm: mdm::router(),
             resource: resource::router(),
             sts: sts::router(),
             stock: Stock::default(),
@@ -59,6 +64,7 @@ impl Services {
             Service::Adfs => &self.adfs,
             Service::Drs => &self.drs,
             Service::Graph => &self.graph,
+            Service::Mdm => &self.mdm,
             Service::Resource => &self.resource,
             Service::Sts => &self.sts,
         }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 /// What a handler returns.
@@ -80,6 +81,19 @@ pub fn redirect(to: &str) -> Reply {
         }
         Err(_) => empty(StatusCode::BAD_REQUEST),
     }
+}
+
+/// An address with these parameters behind it, percent-encoded.
+pub fn with_query(address: &str, parameters: &[(&str, &str)]) -> String {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    let mut whole = address.to_owned();
+    for (name, value) in parameters {
+        whole.push(if whole.contains('?') { '&' } else { '?' });
+        whole.push_str(name);
+        whole.push('=');
+        whole.extend(utf8_percent_encode(value, KEPT));
+    }
+    whole
 }
 
 /// Escapes text for HTML and XML, in content and in attributes.

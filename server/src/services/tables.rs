@@ -1,4 +1,5 @@
-//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml`, `aadgraph.toml` and `wstrust.toml`.
+//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml`, `aadgraph.toml`, `wstrust.toml` and
+//! `mdm.toml`.
 //!
 //! The word of each refusal of core has a row for each service that can say it. What no source confirms is marked
 //! `assumed` in the table, so that it can be corrected without touching code. A table with a row missing does not load.
@@ -6,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use linarite_core::refusal::{
-    AccessRefusal, AssertionRefusal, DeviceRefusal, FederationRefusal, GrantRefusal, JoinRefusal,
-    PolicyRefusal, QueryRefusal, SignInRefusal,
+    AccessRefusal, AssertionRefusal, DeviceRefusal, EnrolRefusal, FederationRefusal, GrantRefusal,
+    JoinRefusal, PolicyRefusal, QueryRefusal, SignInRefusal,
 };
 use serde::Deserialize;
 
@@ -87,6 +88,23 @@ pub struct TrustRow {
     pub assumed: bool,
 }
 
+/// How the enrolment service of device management says no.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRow {
+    /// The subcode of the SOAP fault, with its prefix.
+    pub subcode: String,
+    /// `ErrorType` of the fault's detail, when it has one.
+    pub error_type: Option<String>,
+    /// What Windows makes of it, such as `0x80180018`.
+    pub hresult: String,
+    /// The reason; `{name}` is filled in.
+    pub text: String,
+    /// Whether no source confirms the fault for this situation.
+    #[serde(default)]
+    pub assumed: bool,
+}
+
 /// All tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
@@ -95,6 +113,7 @@ pub struct Tables {
     graph: BTreeMap<String, GraphRow>,
     aadgraph: BTreeMap<String, GraphRow>,
     trust: BTreeMap<String, TrustRow>,
+    enrol: BTreeMap<String, EnrolRow>,
 }
 
 /// Refusals of sign-in that are mistakes on the wire, not decisions.
@@ -166,6 +185,9 @@ pub const TRUST_WIRE: &[&str] = &[
     "federation-failed",
 ];
 
+/// Refusals of the enrolment service that are mistakes on the wire, or what is not emulated.
+pub const ENROL_WIRE: &[&str] = &["enrol-endpoint-unknown"];
+
 impl Tables {
     /// Reads the tables that are built in.
     pub fn load() -> Result<Self, String> {
@@ -180,6 +202,8 @@ impl Tables {
                 .map_err(|error| read("aadgraph.toml", error))?,
             trust: toml::from_str(include_str!("../../data/wstrust.toml"))
                 .map_err(|error| read("wstrust.toml", error))?,
+            enrol: toml::from_str(include_str!("../../data/mdm.toml"))
+                .map_err(|error| read("mdm.toml", error))?,
         };
         tables.complete()?;
         Ok(tables)
@@ -201,6 +225,7 @@ impl Tables {
             .chain(AADGRAPH_WIRE.iter().copied());
         let trust =
             FederationRefusal::ALL.iter().map(|r| r.reason()).chain(TRUST_WIRE.iter().copied());
+        let enrol = EnrolRefusal::ALL.iter().map(|r| r.reason()).chain(ENROL_WIRE.iter().copied());
         let missing = sts
             .filter(|word| !self.sts.contains_key(*word))
             .map(|word| format!("aadsts.toml: no row for {word}"))
@@ -222,6 +247,11 @@ impl Tables {
                 trust
                     .filter(|word| !self.trust.contains_key(*word))
                     .map(|word| format!("wstrust.toml: no row for {word}")),
+            )
+            .chain(
+                enrol
+                    .filter(|word| !self.enrol.contains_key(*word))
+                    .map(|word| format!("mdm.toml: no row for {word}")),
             )
             .collect::<Vec<_>>();
         if missing.is_empty() { Ok(()) } else { Err(missing.join("\n")) }
@@ -255,6 +285,11 @@ impl Tables {
     /// How a federation server says this.
     pub fn trust(&self, reason: &str) -> Option<&TrustRow> {
         self.trust.get(reason)
+    }
+
+    /// How device management says this.
+    pub fn enrol(&self, reason: &str) -> Option<&EnrolRow> {
+        self.enrol.get(reason)
     }
 }
 

@@ -12,6 +12,7 @@ use linarite_core::device::{Device, Management, OnPremises, TrustType};
 use linarite_core::era::Era;
 use linarite_core::ids::{AppId, DeviceId, ObjectId, Sid, TenantId, UserId};
 use linarite_core::instant::{Instant, Span};
+use linarite_core::management::Mdm;
 use linarite_core::revocation::{Revocation, Standing};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, RevokeDelay, Settings, Tenant};
 use linarite_core::user::{Account, Role, User};
@@ -25,6 +26,7 @@ use super::file::{
     AppFile, DeviceFile, DomainKindFile, MayJoinFile, SettingsFile, TrustFile, UserFile,
     UserViewFile, WorldFile, parse_duration,
 };
+use super::mdm_settings;
 use super::policies::{PolicyFile, policy};
 use crate::clock::from_rfc3339;
 use crate::entropy::{object_guid, secret_of};
@@ -101,13 +103,13 @@ impl Builder {
         if file.linarite.is_some_and(|v| v != 1) {
             self.problem("/linarite", "this linarite reads version 1 of the format");
         }
-        if let Some(mdm) = &file.tenant.mdm
-            && mdm.scope != "none"
-        {
-            self.problem("/tenant/mdm/scope", format!("not emulated yet: mdm scope {}", mdm.scope));
-        }
-        let tenant = self.tenant(file);
+        let mut tenant = self.tenant(file);
         let users = self.users(file, &tenant);
+        let (mdm, problems) = mdm_settings::settings(file, &users);
+        tenant.mdm = mdm;
+        for (pointer, message) in problems {
+            self.problem(pointer, message);
+        }
         let apps = self.apps(&file.apps);
         let devices = self.devices(&file.devices, &users);
         let federation = self.federation(file, &tenant);
@@ -174,6 +176,8 @@ impl Builder {
                 None | Some(MayJoinFile::Everyone) => MayJoin::Everyone,
                 Some(MayJoinFile::Nobody) => MayJoin::Nobody,
             },
+            // It names users, who come later.
+            mdm: Mdm::default(),
             settings,
         }
     }

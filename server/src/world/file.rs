@@ -65,7 +65,7 @@ pub struct TenantFile {
     pub device_quota: Option<u32>,
     /// Who may join devices: `everyone` or `nobody`. Default `everyone`.
     pub may_join: Option<MayJoinFile>,
-    /// Mobile device management; only `scope: none` is emulated.
+    /// Mobile device management.
     pub mdm: Option<MdmFile>,
 }
 
@@ -83,8 +83,49 @@ pub enum MayJoinFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MdmFile {
-    /// Which users' devices are enrolled: `none`, `some` or `all`.
-    pub scope: String,
+    /// Whose devices are enrolled. Default `none`.
+    #[serde(default)]
+    pub scope: MdmScopeFile,
+    /// The keys of the users in the scope, for `some`.
+    #[serde(default)]
+    pub users: Vec<String>,
+    /// The page with the terms of use. Default `shown`.
+    #[serde(default)]
+    pub terms_of_use: TermsFile,
+    /// How many managed devices a user may own. Default 15.
+    pub device_cap: Option<u32>,
+    /// Whether computers with Windows are kept out. Default false.
+    #[serde(default)]
+    pub windows_blocked: bool,
+    /// What the enrolment service says to everyone, by the word of its table without `enrol-`: `in-maintenance`,
+    /// `not-supported`, `server-failed`, `service-failed`, `message-refused`, `security-refused`, `custom` and others.
+    pub refuses: Option<String>,
+}
+
+/// Whose devices are enrolled in device management.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum MdmScopeFile {
+    /// Nobody's.
+    #[default]
+    None,
+    /// Those of some users.
+    Some,
+    /// Everybody's.
+    All,
+}
+
+/// The page with the terms of use.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum TermsFile {
+    /// It is shown.
+    #[default]
+    Shown,
+    /// The tenant has none.
+    Absent,
+    /// The tenant's address for it leads nowhere.
+    Unreachable,
 }
 
 /// A verified domain.
@@ -128,6 +169,8 @@ pub struct UserFile {
     /// Directory roles: `global-administrator`, `cloud-device-administrator`, `intune-administrator`.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Licences: `intune`, for device management. Default that one.
+    pub licenses: Option<Vec<String>>,
     /// What ties the user to its account on premises, base64.
     pub immutable_id: Option<String>,
     /// Names of the groups that it is a member of.

@@ -8,11 +8,15 @@ mod build;
 pub mod federation;
 pub mod federation_settings;
 pub mod file;
+mod mdm_settings;
 pub mod policies;
 mod running;
 mod stock;
 
 pub use build::{WorldPlan, WorldProblem, clock_of, operating_system, plan};
 pub use federation::Federation;
-pub use running::{Service, Start, World, WorldError, WorldKeys, document_from_yaml};
+pub use running::{
+    ENROLLMENT_HOST, MANAGEMENT_PORTAL, Service, Start, World, WorldError, WorldKeys,
+    document_from_yaml,
+};
 pub use stock::Stock;

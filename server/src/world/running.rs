@@ -34,6 +34,8 @@ pub enum Service {
     Drs,
     /// The directory's API.
     Graph,
+    /// Device management.
+    Mdm,
     /// A protected API of the world.
     Resource,
     /// Sign-in.
@@ -48,14 +50,20 @@ impl Service {
             Self::Adfs => "adfs",
             Self::Drs => "drs",
             Self::Graph => "graph",
+            Self::Mdm => "mdm",
             Self::Resource => "resource",
             Self::Sts => "sts",
         }
     }
 }
 
+/// The host of device management's endpoints.
+pub const ENROLLMENT_HOST: &str = "enrollment.manage.microsoft.com";
+/// The host of device management's pages.
+pub const MANAGEMENT_PORTAL: &str = "portal.manage.microsoft.com";
+
 /// Hosts that are the same in every world.
-const HOSTS: [(&str, Service); 8] = [
+const HOSTS: [(&str, Service); 10] = [
     ("login.microsoftonline.com", Service::Sts),
     ("login.windows.net", Service::Sts),
     ("login.microsoft.com", Service::Sts),
@@ -64,6 +72,8 @@ const HOSTS: [(&str, Service); 8] = [
     ("enterpriseregistration.windows.net", Service::Drs),
     ("graph.microsoft.com", Service::Graph),
     ("graph.windows.net", Service::AadGraph),
+    (ENROLLMENT_HOST, Service::Mdm),
+    (MANAGEMENT_PORTAL, Service::Mdm),
 ];
 
 /// The keys of a world.

@@ -25,6 +25,18 @@ record! {
         password: Option<Tpl<String>>,
         /// Whether the built-in Administrator does it.
         builtin_administrator: Option<Tpl<bool>>,
+        /// How terms of use of the device management are answered. Default accept.
+        terms: Option<Tpl<TermsAnswer>>,
+    }
+}
+
+words! {
+    /// An answer to terms of use.
+    pub enum TermsAnswer {
+        /// The user agrees.
+        Accept = "accept",
+        /// The user does not, which ends the join.
+        Decline = "decline",
     }
 }
 

@@ -50,10 +50,10 @@ fn joined(section: &mut Section, device: &Registration, elevated: bool) {
         .field("TenantName", device.tenant_name())
         .field("AuthCodeUrl", &tenant.auth_code_url)
         .field("AccessTokenUrl", &tenant.access_token_url)
-        .field("MdmUrl", "")
-        .field("MdmTouUrl", "")
+        .field("MdmUrl", &device.management.enrollment)
+        .field("MdmTouUrl", &device.management.terms)
         // So the published sample has it, for MdmComplianceUrl.
-        .field("dmComplianceUrl", "")
+        .field("dmComplianceUrl", &device.management.compliance)
         .field("SettingsUrl", "");
     let mut service = |prefix: &str, entry: &ServiceEntry| {
         section
@@ -78,7 +78,7 @@ fn user_state(machine: &Machine, profile: &Profile, now_ms: i64) -> Section {
             .field("WorkplaceIdp", "login.windows.net")
             .field("WorkplaceTenantId", &registration.tenant.id)
             .field("WorkplaceTenantName", &registration.tenant.display_name)
-            .field("WorkplaceMdmUrl", "")
+            .field("WorkplaceMdmUrl", &registration.management.enrollment)
             .field("WorkplaceSettingsUrl", "");
     }
     default_account(&mut section, profile, joined);

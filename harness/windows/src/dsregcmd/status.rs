@@ -122,9 +122,9 @@ fn tenant_details(device: &Registration) -> Section {
         .field("Idp", "login.windows.net")
         .field("AuthCodeUrl", &tenant.auth_code_url)
         .field("AccessTokenUrl", &tenant.access_token_url)
-        .field("MdmUrl", "")
-        .field("MdmTouUrl", "")
-        .field("MdmComplianceUrl", "")
+        .field("MdmUrl", &device.management.enrollment)
+        .field("MdmTouUrl", &device.management.terms)
+        .field("MdmComplianceUrl", &device.management.compliance)
         .field("SettingsUrl", "");
     let mut service = |prefix: &str, version: &str, entry: &ServiceEntry| {
         section
@@ -173,7 +173,7 @@ fn work_accounts(profile: &Profile) -> impl Iterator<Item = Section> {
         section
             .field("WorkplaceTenantId", &registration.tenant.id)
             .field("WorkplaceTenantName", &registration.tenant.display_name)
-            .field("WorkplaceMdmUrl", "")
+            .field("WorkplaceMdmUrl", &registration.management.enrollment)
             .field("WorkplaceSettingsUrl", "")
             .yes_no("NgcSet", false);
         section

@@ -138,17 +138,20 @@ fn resolve(line: &Line, from: &str, to: &str) -> Option<String> {
     Some(line.relocate(url.as_str()))
 }
 
-fn code_of(answer: &Answer, location: &str, state: &str) -> Result<String, Failure> {
-    let query = location.split_once('?').map_or("", |(_, query)| query);
+/// A parameter of an address, decoded.
+pub(super) fn query_value(address: &str, name: &str) -> Option<String> {
+    let query = address.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
-    let get = |name: &str| {
-        query.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            let value = value.replace('+', " ");
-            let value = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
-            (key == name).then(|| value.into_owned())
-        })
-    };
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        let value = value.replace('+', " ");
+        let value = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
+        (key == name).then(|| value.into_owned())
+    })
+}
+
+fn code_of(answer: &Answer, location: &str, state: &str) -> Result<String, Failure> {
+    let get = |name: &str| query_value(location, name);
     if let Some(error) = get("error") {
         let description = get("error_description").unwrap_or_default();
         let message = if description.is_empty() { error.clone() } else { description };
@@ -201,7 +204,7 @@ fn setting(page: &str, name: &str) -> Option<String> {
 
 /// A form of a page, as far as this browser understands forms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Form {
+pub(super) struct Form {
     action: String,
     inputs: Vec<Input>,
 }
@@ -214,7 +217,7 @@ struct Input {
 }
 
 impl Form {
-    fn first(page: &str) -> Option<Self> {
+    pub(super) fn first(page: &str) -> Option<Self> {
         let lower = page.to_ascii_lowercase();
         let start = lower.find("<form")?;
         let end = lower.get(start..)?.find("</form").map_or(page.len(), |length| start + length);
@@ -237,6 +240,17 @@ impl Form {
         Some(form)
     }
 
+    /// Where it goes.
+    pub(super) fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// Puts in a value, as a click on a button of this name does.
+    pub(super) fn put(&mut self, name: &str, value: &str) {
+        let (name, value, kind) = (name.to_owned(), value.to_owned(), "submit".to_owned());
+        self.inputs.push(Input { name, value, kind });
+    }
+
     fn asks_password(&self) -> bool {
         self.inputs.iter().any(|input| input.kind == "password")
     }
@@ -251,7 +265,7 @@ impl Form {
         }
     }
 
-    fn encoded(&self) -> String {
+    pub(super) fn encoded(&self) -> String {
         let named = self.inputs.iter().filter(|input| !input.name.is_empty());
         let pairs: Vec<(&str, &str)> =
             named.map(|input| (input.name.as_str(), input.value.as_str())).collect();

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::federation::{self, Caller};
+use super::mdm::{self, Agreed, Terms};
 use super::realm::{Federation, Realm, realm};
-use super::state::{DeviceAuth, Registration, ServiceEntry, Tenant};
+use super::state::{DeviceAuth, Management, Registration, ServiceEntry, Tenant};
 use crate::answers::{member, text};
 use crate::der;
 use crate::hresult;
@@ -44,6 +45,8 @@ pub(super) struct Enrolled {
     pub(super) registration: Registration,
     pub(super) tokens: Tokens,
     pub(super) realm: Realm,
+    /// What was agreed with the user's device management.
+    pub(super) agreed: Agreed,
 }
 
 /// An enrolment that failed, and in which of `dsregcmd`'s phases.
@@ -64,6 +67,7 @@ pub(super) async fn enrol(
     join_type: JoinType,
     upn: &str,
     password: &str,
+    terms: Terms,
 ) -> Result<Enrolled, EnrolFailure> {
     let domain = domain_of(upn).map_err(in_phase("pre-check"))?;
     let tenant = discover(line, domain).await.map_err(in_phase("discover"))?;
@@ -75,11 +79,13 @@ pub(super) async fn enrol(
         }
     };
     let tokens = tokens.map_err(in_phase("auth"))?;
+    let agreed = mdm::agree(line, &tokens, terms).await.map_err(in_phase("auth"))?;
     let who = Newcomer { name, domain, upn };
-    let registration = request_certificate(line, who, join_type, tenant, &tokens)
+    let mut registration = request_certificate(line, who, join_type, tenant, &tokens)
         .await
         .map_err(in_phase("join"))?;
-    Ok(Enrolled { registration, tokens, realm })
+    registration.management = agreed.urls.clone();
+    Ok(Enrolled { registration, tokens, realm, agreed })
 }
 
 /// A token for the registration service by way of a federation server.
@@ -316,6 +322,7 @@ pub(super) async fn certified(
             .unwrap_or_else(|| upn.to_owned()),
         tenant,
         device_auth: DeviceAuth::Success,
+        management: Management::default(),
     })
 }
 

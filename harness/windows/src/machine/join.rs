@@ -7,6 +7,7 @@
 
 use super::enrol::{EnrolFailure, JoinType, enrol};
 use super::federation::{self, Caller};
+use super::mdm::{self, Agreed, Enrolment, Terms};
 use super::prt::{Credential, acquire, diagnostics, learned};
 use super::realm::Realm;
 use super::state::{DeviceAuth, FailedJoin, Registration, WorkAccount};
@@ -29,6 +30,8 @@ pub struct Join {
     pub password: String,
     /// The one who clicks is the built-in administrator.
     pub builtin_administrator: bool,
+    /// How terms of use of the device management are answered.
+    pub terms: Terms,
 }
 
 /// Add Work or School Account.
@@ -42,6 +45,18 @@ pub struct Register {
     pub password: String,
     /// The one who clicks is the built-in administrator.
     pub builtin_administrator: bool,
+    /// How terms of use of the device management are answered.
+    pub terms: Terms,
+}
+
+/// The enrolment of a join that was refused by device management shows as the dialogue of FAQ A26.
+fn refused(failure: Failure) -> Outcome {
+    let said = hresult::dialogue(failure.hresult).is_some().then(|| mdm::oops(&failure));
+    let mut outcome = Outcome::from(failure);
+    if let Some(said) = said {
+        outcome.output = said;
+    }
+    outcome
 }
 
 impl Machine {
@@ -71,13 +86,13 @@ impl Machine {
             return outcome;
         }
         let line = self.line(wire);
-        let enrolled =
-            enrol(&line, &self.spec.name, JoinType::Join, &request.upn, &request.password).await;
-        let (registration, realm) = match enrolled {
-            Ok(enrolled) => (enrolled.registration, enrolled.realm),
+        let (name, upn, password) = (&self.spec.name, &request.upn, &request.password);
+        let enrolled = enrol(&line, name, JoinType::Join, upn, password, request.terms).await;
+        let (registration, realm, agreed) = match enrolled {
+            Ok(enrolled) => (enrolled.registration, enrolled.realm, enrolled.agreed),
             Err(EnrolFailure { phase, failure }) => {
                 self.memory.failed_join = Some(failed_join(&line, phase, &failure));
-                return failure.into();
+                return refused(failure);
             }
         };
         self.memory.failed_join = None;
@@ -100,7 +115,35 @@ impl Machine {
                 hresult::printed(failure.hresult)
             );
         }
+        if let Err(failure) = self.enrol_machine(&line, &key, &agreed).await {
+            let mut outcome = refused(failure);
+            outcome.output.insert_str(0, &output);
+            return outcome;
+        }
         Outcome::done(output)
+    }
+
+    /// Enrols a machine that has joined in the device management of the user who joined it, if there is one.
+    async fn enrol_machine(
+        &mut self,
+        line: &Line,
+        key: &str,
+        agreed: &Agreed,
+    ) -> Result<(), Failure> {
+        if agreed.urls.enrollment.is_empty() {
+            return Ok(());
+        }
+        let prt = self.memory.profiles.get(key).and_then(|profile| profile.prt.clone());
+        let (Some(device), Some(prt)) = (self.memory.device.clone(), prt) else {
+            let message = "there is no primary refresh token to enrol the machine with";
+            return Err(Failure::new(hresult::MDM_AUTHENTICATION, message));
+        };
+        let name = self.spec.name.clone();
+        let enrolled = mdm::enrol(line, &name, &device, &prt, agreed, Enrolment::Device).await?;
+        if let Some(device) = &mut self.memory.device {
+            device.management.certificate = Some(enrolled);
+        }
+        Ok(())
     }
 
     /// Gets a primary refresh token for a Windows user of a joined machine and notes everything that comes of it.
@@ -175,10 +218,11 @@ impl Machine {
         }
         let line = self.line(wire);
         let (upn, password) = (request.upn.as_str(), request.password.as_str());
-        let enrolled = enrol(&line, &self.spec.name, JoinType::Register, upn, password).await;
-        let (registration, tokens) = match enrolled {
-            Ok(enrolled) => (enrolled.registration, enrolled.tokens),
-            Err(EnrolFailure { failure, .. }) => return failure.into(),
+        let name = self.spec.name.clone();
+        let enrolled = enrol(&line, &name, JoinType::Register, upn, password, request.terms).await;
+        let (mut registration, tokens, agreed) = match enrolled {
+            Ok(enrolled) => (enrolled.registration, enrolled.tokens, enrolled.agreed),
+            Err(EnrolFailure { failure, .. }) => return refused(failure),
         };
         let prt = match tokens.refresh_token.as_deref() {
             None => None,
@@ -190,8 +234,22 @@ impl Machine {
             "{upn} was added for {key} on {}\n{:>26} : {}\n",
             self.spec.name, "WorkplaceDeviceId", registration.device_id
         );
+        let mut failed = None;
+        if let Some(prt) = prt.as_ref().filter(|_| !agreed.urls.enrollment.is_empty()) {
+            match mdm::enrol(&line, &name, &registration, prt, &agreed, Enrolment::Full).await {
+                Ok(enrolled) => registration.management.certificate = Some(enrolled),
+                Err(failure) => failed = Some(failure),
+            }
+        }
         self.profile(&key).work_accounts.push(WorkAccount { registration, prt });
-        Outcome::done(output)
+        match failed {
+            None => Outcome::done(output),
+            Some(failure) => {
+                let mut outcome = refused(failure);
+                outcome.output.insert_str(0, &output);
+                outcome
+            }
+        }
     }
 
     fn cannot_add(&self, key: &str, upn: &str) -> Option<Outcome> {

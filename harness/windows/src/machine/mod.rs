@@ -13,6 +13,7 @@ mod federation;
 mod hybrid;
 mod join;
 mod leave;
+mod mdm;
 mod prt;
 mod realm;
 mod sign_in;
@@ -33,6 +34,7 @@ use crate::wire::{Line, Wire};
 pub use self::events::Event;
 pub use self::hybrid::{ComputerObject, DomainPolicy};
 pub use self::join::{Join, Register};
+pub use self::mdm::Terms;
 pub use self::token::{Flow, TokenRequest, client_id};
 
 /// The operating systems whose client is emulated, and those that are only known by name.

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Machine;
 use super::enrol::{Enrolled, JoinType, domain_of, enrol};
+use super::mdm::Terms;
 use super::prt::{diagnostics, logon_status};
 use super::realm::realm;
 use super::state::CachedLogon;
@@ -74,7 +75,8 @@ impl Machine {
     /// Joins again with the account that signs in, in place of a join that is marked for recovery. A failure shows in
     /// what the sign-in then meets with the old join; the mark stays.
     async fn recover(&mut self, line: &Line, upn: &str, password: &str) {
-        let enrolled = enrol(line, &self.spec.name, JoinType::Join, upn, password).await;
+        let enrolled =
+            enrol(line, &self.spec.name, JoinType::Join, upn, password, Terms::Accept).await;
         if let Ok(Enrolled { registration, .. }) = enrolled {
             self.memory.device = Some(registration);
             self.memory.recovery = false;

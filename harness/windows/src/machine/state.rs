@@ -50,6 +50,19 @@ pub(crate) struct Registration {
     pub(crate) upn: String,
     pub(crate) tenant: Tenant,
     pub(crate) device_auth: DeviceAuth,
+    /// Its device management.
+    #[serde(default)]
+    pub(crate) management: Management,
+}
+
+/// Where a user's device management is, as the user's id token says, and whether the machine enrolled there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Management {
+    pub(crate) enrollment: String,
+    pub(crate) terms: String,
+    pub(crate) compliance: String,
+    /// Thumbprint of the management certificate, once enrolled.
+    pub(crate) certificate: Option<String>,
 }
 
 /// What discovery said about the tenant; absent members stay empty, as `dsregcmd` prints them.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::double::{PRT, START_MS, Stage, Step, machine, prt_request, refusal};
-use linarite_windows::{Flow, Join, Machine, MachineSpec, Os, Register, TokenRequest};
+use linarite_windows::{Flow, Join, Machine, MachineSpec, Os, Register, Terms, TokenRequest};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -90,6 +90,7 @@ async fn the_builtin_administrator_is_refused_in_silence() {
     assert_eq!((outcome.exit, outcome.output.as_str(), &outcome.error), (1, "", &None));
     assert!(stage.steps().await.is_empty(), "not a byte is sent");
     let as_ann = Join {
+        terms: Terms::Accept,
         windows_user: Some("ann".to_owned()),
         upn: "alice@contoso.test".to_owned(),
         password: "x".to_owned(),
@@ -215,6 +216,7 @@ async fn each_windows_user_has_a_work_account_of_its_own() {
     };
     let mut machine = Machine::new(spec);
     let add = |user: &str, upn: &str| Register {
+        terms: Terms::Accept,
         windows_user: Some(user.to_owned()),
         upn: upn.to_owned(),
         password: "x".to_owned(),

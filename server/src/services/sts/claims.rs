@@ -16,6 +16,7 @@ use crate::directory::Session;
 use crate::entropy::Stream;
 use crate::services::call::Call;
 use crate::world::apps::App;
+use crate::world::{ENROLLMENT_HOST, MANAGEMENT_PORTAL};
 
 /// The subject of a user towards an application: the same each time, another for each application.
 fn pairwise(call: &Call, user: &User, client: &App) -> String {
@@ -169,6 +170,31 @@ pub(super) struct IdToken<'a> {
     unique_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upn: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    management: Option<ManagementUrls>,
+}
+
+/// Where the devices of a user are enrolled (section 13.1; the names of the claims are unconfirmed).
+#[derive(Serialize)]
+struct ManagementUrls {
+    mdm_enrollment_url: String,
+    mdm_tou_url: String,
+    mdm_compliance_url: String,
+}
+
+/// Nothing, for a user whose devices are not.
+fn management(call: &Call, user: &User) -> Option<ManagementUrls> {
+    let mdm = &call.world.tenant.mdm;
+    let portal = |path: &str| call.url(MANAGEMENT_PORTAL, path);
+    mdm.has_in_scope(user.id).then(|| ManagementUrls {
+        mdm_enrollment_url: call.url(ENROLLMENT_HOST, "/enrollmentserver/discovery.svc"),
+        mdm_tou_url: if mdm.asks_for_terms(user.id) {
+            portal("/TermsofUse.aspx")
+        } else {
+            String::new()
+        },
+        mdm_compliance_url: portal("/?portalAction=Compliance"),
+    })
 }
 
 /// The claims of an id token; the first version says more of the user.
@@ -203,6 +229,7 @@ pub(super) fn id_token<'a>(
         amr: (!v2).then_some(amr),
         unique_name: (!v2).then_some(&*user.upn),
         upn: (!v2).then_some(&*user.upn),
+        management: (!v2).then(|| management(call, user)).flatten(),
     }
 }
 

@@ -78,7 +78,17 @@ pub fn accept(
     resource: &str,
     audiences: &[&str],
 ) -> Result<Result<Accepted, AccessRefusal>, DirectoryError> {
-    Ok(match accept_any(call, resource, audiences)? {
+    accept_token(call, resource, audiences, call.bearer())
+}
+
+/// [`accept`] for a token that a request carries elsewhere than in its header.
+pub fn accept_token(
+    call: &Call,
+    resource: &str,
+    audiences: &[&str],
+    token: Option<&str>,
+) -> Result<Result<Accepted, AccessRefusal>, DirectoryError> {
+    Ok(match judge(call, resource, audiences, token)? {
         Ok(Bearer::User(accepted)) => Ok(accepted),
         Ok(Bearer::Application(_)) => {
             deny(call, resource, AccessRefusal::UserMissing);
@@ -94,7 +104,16 @@ pub fn accept_any(
     resource: &str,
     audiences: &[&str],
 ) -> Result<Result<Bearer, AccessRefusal>, DirectoryError> {
-    let read = match call.bearer() {
+    judge(call, resource, audiences, call.bearer())
+}
+
+fn judge(
+    call: &Call,
+    resource: &str,
+    audiences: &[&str],
+    token: Option<&str>,
+) -> Result<Result<Bearer, AccessRefusal>, DirectoryError> {
+    let read = match token {
         None => Err(AccessRefusal::TokenMissing),
         Some(token) => read(call, token),
     };
