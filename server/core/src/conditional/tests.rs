@@ -1,3 +1,5 @@
+//! Policies, requests and what comes of them, case by case.
+
 use super::*;
 use crate::device::{DeviceKey, Management, Tombstone};
 use crate::ids::{DeviceId, Guid, ObjectId, Thumbprint};
