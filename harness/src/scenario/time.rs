@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use linarite_server::clock::Span;
 
 /// A length of time in milliseconds; negative ones look back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,45 +35,9 @@ impl FromStr for Dur {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = |what: &str| format!("`{text}` is not a duration: {what}");
-        let trimmed = text.trim();
-        let (sign, mut rest) = match trimmed.strip_prefix('-') {
-            Some(rest) => (-1, rest.trim_start()),
-            None => (1, trimmed.strip_prefix('+').unwrap_or(trimmed).trim_start()),
-        };
-        if rest.is_empty() {
-            return Err(bad("it is empty"));
-        }
-        let mut total: i64 = 0;
-        while !rest.is_empty() {
-            let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (number, after) = rest.split_at(digits);
-            let after = after.trim_start();
-            let letters = after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len();
-            let (unit, after) = after.split_at(letters);
-            if number.is_empty() {
-                return Err(bad("a whole number is expected before each unit"));
-            }
-            let millis = match unit {
-                "w" | "week" | "weeks" => 7 * 86_400_000,
-                "d" | "day" | "days" => 86_400_000,
-                "h" | "hour" | "hours" => 3_600_000,
-                "m" | "min" | "minute" | "minutes" => 60_000,
-                "s" | "sec" | "second" | "seconds" => 1_000,
-                "ms" => 1,
-                "" => return Err(bad("a number needs a unit: d, h, m, s or ms")),
-                _ => return Err(bad(&format!("there is no unit `{unit}`; use d, h, m, s or ms"))),
-            };
-            total = number
-                .parse::<i64>()
-                .ok()
-                .and_then(|n| n.checked_mul(millis))
-                .and_then(|n| total.checked_add(n))
-                .filter(|n| *n <= 10_000 * 366 * 86_400_000)
-                .ok_or_else(|| bad("it is too long"))?;
-            rest = after.trim_start();
-        }
-        Ok(Self(sign * total))
+        text.parse::<Span>()
+            .map(|span| Self(span.millis()))
+            .map_err(|wrong| format!("`{text}` is not a duration: {wrong}"))
     }
 }
 

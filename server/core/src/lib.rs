@@ -10,6 +10,7 @@ pub mod access;
 pub mod assertion;
 pub mod conditional;
 pub mod device;
+pub mod duration;
 pub mod era;
 pub mod federation;
 pub mod ids;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use linarite_core::era::Era;
-use linarite_core::instant::Offset;
+use linarite_core::instant::{Offset, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -364,43 +364,15 @@ pub enum ClockModeFile {
     Follow,
 }
 
-/// Reads a length of time like `60m`, `1h 30m`, `3d`, `250ms` or `0s`, in milliseconds. Days have 24 hours.
+/// Reads a length of time like `60m`, `1h 30m`, `3d`, `250ms` or `0s`, in milliseconds; one without a sign.
 pub fn parse_duration(text: &str) -> Option<i64> {
-    let mut total = 0_i64;
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at_checked(digits)?;
-        let after = after.trim_start();
-        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, after) = after.split_at_checked(letters)?;
-        let scale = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" | "min" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 7 * 86_400_000,
-            _ => return None,
-        };
-        let part = number.parse::<i64>().ok()?.checked_mul(scale)?;
-        total = total.checked_add(part)?;
-        rest = after.trim_start();
-    }
-    Some(total)
+    let signed = text.trim_start().starts_with(['-', '+']);
+    text.parse::<Span>().ok().filter(|_| !signed).map(Span::millis)
 }
 
 /// Reads a length of time with a sign before it, or without one: `-2h` is behind, `30m` and `+30m` are ahead.
 pub fn parse_offset(text: &str) -> Option<Offset> {
-    let text = text.trim();
-    let millis = match text.strip_prefix('-') {
-        Some(rest) => parse_duration(rest).map(|millis| -millis),
-        None => parse_duration(text.strip_prefix('+').unwrap_or(text)),
-    };
-    millis.map(Offset::from_millis)
+    text.parse::<Span>().ok().map(|span| Offset::from_millis(span.millis()))
 }
 
 #[cfg(test)]
