@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use linarite_server::Emulator;
-use linarite_server::clock::ClockMode;
 use linarite_server::control::Control;
 use linarite_server::control::admin::Admin;
 use linarite_server::faults::Fault;
@@ -37,7 +36,7 @@ pub(crate) struct Serve {
     /// The port of the control API; any free one when not given
     #[arg(long, default_value_t = 0, value_name = "N")]
     control_port: u16,
-    /// How the world's time passes; as the world file says, else at real speed
+    /// How the world's time passes; as the state folder has it, as the world file says, else at real speed
     #[arg(long, value_enum)]
     clock: Option<ClockArgument>,
     /// Start the faults of this file: a map of faults by id, as in scenarios
@@ -72,14 +71,15 @@ pub(crate) async fn run(arguments: Serve) -> Exit {
 
 async fn serve(arguments: Serve, faults: Vec<(String, Fault)>) -> Result<(), String> {
     let world = stage::world(&arguments.world)?;
-    let given = arguments.clock.map(Into::into).or(world.mode);
-    let mode = given.unwrap_or(ClockMode::Follow);
     let state = arguments.state.as_deref();
     let ca = TlsCa::certificate_path(&stage::ca_folder(state)?);
     let mut builder = Emulator::builder()
         .world(world.document)
-        .clock(mode, world.start)
+        .new_clock(world.mode, world.start)
         .proxy_port(arguments.proxy_port);
+    if let Some(mode) = arguments.clock {
+        builder = builder.clock(mode.into(), world.start);
+    }
     if let Some(seed) = arguments.seed {
         builder = builder.seed(seed);
     }

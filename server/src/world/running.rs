@@ -98,6 +98,8 @@ pub struct Start {
     pub clock_start: Option<Instant>,
     /// How its time passes; as it did before in a used state folder, or following, when absent.
     pub clock_mode: Option<ClockMode>,
+    /// How the time of a new world passes when nothing else is said; a folder that was used before goes on as it did.
+    pub new_clock_mode: Option<ClockMode>,
     /// Where its state is kept; in memory when absent.
     pub state: Option<PathBuf>,
 }
@@ -211,7 +213,9 @@ impl World {
             let identity = Identity { seed, document: document.to_string(), starts: 0 };
             directory.fill(identity, plan.users, plan.devices, plan.policies).await?;
         }
-        let clock = clock(&directory, start.clock_mode, start.clock_start, starts)?;
+        let of_new = start.new_clock_mode.filter(|_| starts == 0);
+        let mode = start.clock_mode.or(of_new);
+        let clock = clock(&directory, mode, start.clock_start, starts)?;
         if start.state.is_some() {
             keep_clock(&directory, &clock).await?;
         }
@@ -397,6 +401,22 @@ mod tests {
                 assert_eq!(world.clock.mode(), after.unwrap_or(mode));
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_a_new_world_leaves_the_mode_of_a_used_folder_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let begin = |mode: Option<ClockMode>, new| {
+            started(folder.path(), move |start| {
+                (start.clock_mode, start.new_clock_mode) = (mode, Some(new));
+            })
+        };
+        let mode = |world: World| world.clock.mode();
+        let (manual, follow) = (ClockMode::Manual, ClockMode::Follow);
+        assert_eq!(mode(begin(None, manual).await.unwrap()), manual, "a new folder");
+        assert_eq!(mode(begin(None, follow).await.unwrap()), manual, "a used one");
+        assert_eq!(mode(begin(Some(follow), manual).await.unwrap()), follow, "told expressly");
+        assert_eq!(mode(begin(None, manual).await.unwrap()), follow, "and kept");
     }
 
     #[tokio::test]
