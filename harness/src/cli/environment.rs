@@ -86,14 +86,14 @@ pub(crate) fn is_ci() -> bool {
     variable("CI").is_some_and(|value| value != "false" && value != "0")
 }
 
-/// Starts logging to standard error, by `LINARITE_LOG` (`info`, `linarite_server=debug`); silent without it.
+/// Starts logging to standard error, by `LINARITE_LOG` (`info`, `linarite_server=debug`, `off`); only faults of the program
+/// and of the machine without it.
 pub(crate) fn start_logging() {
-    if let Some(filter) = variable("LINARITE_LOG") {
-        let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-        // Only a second subscriber fails, and there is none.
-        let _set = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .try_init();
-    }
+    let filter = variable("LINARITE_LOG").map_or_else(
+        || EnvFilter::new("error"),
+        |filter| EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info")),
+    );
+    // Only a second subscriber fails, and there is none.
+    let _set =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
