@@ -12,6 +12,7 @@ mod meta;
 mod policies;
 mod queries;
 mod registrations;
+mod remembered;
 mod rows;
 mod schema;
 mod sessions;
@@ -23,6 +24,7 @@ mod users;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
+use remembered::Remembered;
 use rusqlite::Connection;
 use store::Store;
 
@@ -77,6 +79,7 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub struct Directory {
     store: Store,
+    remembered: Remembered,
     /// Held as long as the store is open, and given up after it.
     _lock: Option<File>,
 }
@@ -86,13 +89,15 @@ impl Directory {
     pub fn in_memory() -> Result<Self, DirectoryError> {
         let connection = Connection::open_in_memory()?;
         schema::prepare(&connection)?;
-        Ok(Self { store: Store::memory(connection), _lock: None })
+        let store = Store::memory(connection);
+        Ok(Self { store, remembered: Remembered::default(), _lock: None })
     }
 
     /// The directory in a state folder, made when there is none yet. [`DirectoryError::InUse`] while another has it open.
     pub fn in_folder(folder: &Path) -> Result<Self, DirectoryError> {
         let lock = locked(folder)?;
-        Ok(Self { store: Store::folder(&folder.join("directory.sqlite"))?, _lock: Some(lock) })
+        let store = Store::folder(&folder.join("directory.sqlite"))?;
+        Ok(Self { store, remembered: Remembered::default(), _lock: Some(lock) })
     }
 }
 

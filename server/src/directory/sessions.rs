@@ -3,6 +3,8 @@
 //! A sign-in writes nothing that it does not have to: a used mark when something one-time is involved, and the device's
 //! activity when the last one is old.
 
+use std::sync::Arc;
+
 use linarite_core::access::{TokenDevice, with_token};
 use linarite_core::conditional::{Platform, Request, Verdict, evaluate};
 use linarite_core::device::{KnownDevice, ShownCertificate};
@@ -15,6 +17,7 @@ use linarite_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::devices::known;
+use super::remembered::{Holder, HolderKey};
 use super::{Directory, DirectoryError, policies, rows};
 
 /// Something that may be used once.
@@ -272,7 +275,7 @@ impl Directory {
     /// `unseen` do not get to sign-in yet.
     pub async fn sign_in(
         &self,
-        tenant: &std::sync::Arc<Tenant>,
+        tenant: &Arc<Tenant>,
         unseen: Vec<DeviceId>,
         sign_in: SignIn,
     ) -> Result<Result<Session, Denied>, DirectoryError> {
@@ -283,7 +286,7 @@ impl Directory {
                 return Ok(decided);
             }
         }
-        let tenant = std::sync::Arc::clone(tenant);
+        let tenant = Arc::clone(tenant);
         self.store
             .write(move |c| {
                 let mut unused = true;
@@ -311,22 +314,31 @@ impl Directory {
         user: UserId,
         device: Option<DeviceId>,
         now: Instant,
-    ) -> Result<Result<User, AccessRefusal>, DirectoryError> {
-        self.store.point(|c| {
-            let user = rows::user_by_id(c, user)?;
-            let found = match device {
-                None => None,
-                Some(id) => Some(known(c, id)?),
-            };
-            let device = match &found {
-                None => TokenDevice::None,
-                Some(found) => TokenDevice::Bound(found.as_ref()),
-            };
-            Ok(match (with_token(user.as_ref(), device, now), user) {
-                (Ok(()), Some(user)) => Ok(user),
-                (Ok(()), None) => Err(AccessRefusal::UserUnknown),
-                (Err(refusal), _) => Err(refusal),
-            })
+    ) -> Result<Result<Arc<User>, AccessRefusal>, DirectoryError> {
+        let holder = self.holder((user, device))?;
+        let device = match device {
+            None => TokenDevice::None,
+            Some(_) => TokenDevice::Bound(holder.device.as_ref()),
+        };
+        Ok(match (with_token(holder.user.as_deref(), device, now), &holder.user) {
+            (Ok(()), Some(user)) => Ok(Arc::clone(user)),
+            (Ok(()), None) => Err(AccessRefusal::UserUnknown),
+            (Err(refusal), _) => Err(refusal),
         })
+    }
+
+    /// The rows of a user and a device, read when somebody has written since the last time.
+    fn holder(&self, key: HolderKey) -> Result<Arc<Holder>, DirectoryError> {
+        let version = self.store.version();
+        if let Some(holder) = self.remembered.holder(version, &key) {
+            return Ok(holder);
+        }
+        let holder = self.store.point(|c| {
+            let (user, device) = key;
+            let device = device.map(|device| known(c, device)).transpose()?.flatten();
+            Ok(Arc::new(Holder { user: rows::user_by_id(c, user)?.map(Arc::new), device }))
+        })?;
+        self.remembered.keep_holder(version, key, &holder);
+        Ok(holder)
     }
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -28,13 +28,18 @@ type After = Box<dyn FnOnce(Result<(), DirectoryError>) + Send>;
 /// A job without a connection is one whose transaction could not begin: it leaves only its answer.
 type Job = Box<dyn FnOnce(Option<&Connection>) -> (bool, After) + Send>;
 
-/// The database of a directory.
-pub(super) enum Store {
+/// The database of a directory, and the number of its last change.
+pub(super) struct Store {
+    kept: Kept,
+    version: Arc<AtomicU64>,
+}
+
+enum Kept {
     Memory(Mutex<Connection>),
     Folder(Box<Folder>),
 }
 
-pub(super) struct Folder {
+struct Folder {
     writer: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     points: Vec<Mutex<Connection>>,
@@ -44,16 +49,16 @@ pub(super) struct Folder {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Memory(_) => "Store::Memory",
-            Self::Folder(_) => "Store::Folder",
+        f.write_str(match self.kept {
+            Kept::Memory(_) => "Store::Memory",
+            Kept::Folder(_) => "Store::Folder",
         })
     }
 }
 
 impl Store {
     pub(super) fn memory(connection: Connection) -> Self {
-        Self::Memory(Mutex::new(connection))
+        Self { kept: Kept::Memory(Mutex::new(connection)), version: Arc::default() }
     }
 
     pub(super) fn folder(file: &Path) -> Result<Self, DirectoryError> {
@@ -73,20 +78,29 @@ impl Store {
         };
         let (points, scans) = (readers(POINT_READERS)?, readers(SCAN_READERS)?);
         let (sender, jobs) = mpsc::channel();
+        let version = Arc::<AtomicU64>::default();
+        let moved = Arc::clone(&version);
         let thread = std::thread::Builder::new()
             .name("directory-writer".to_owned())
-            .spawn(move || write_until_closed(&writer, &jobs))
+            .spawn(move || write_until_closed(&writer, &jobs, &moved))
             .map_err(|error| DirectoryError::Folder {
                 folder: file.display().to_string(),
                 cause: error.to_string(),
             })?;
-        Ok(Self::Folder(Box::new(Folder {
+        let kept = Kept::Folder(Box::new(Folder {
             writer: Some(sender),
             thread: Some(thread),
             points,
             scans: scans.into(),
             next: AtomicUsize::new(0),
-        })))
+        }));
+        Ok(Self { kept, version })
+    }
+
+    /// A number that moves with every write before the write is answered. Who reads it and then rows, and finds it
+    /// unmoved later, has the rows of now.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Runs a job that may write. What it wrote is kept when it returns `Ok`, a refusal inside included.
@@ -95,12 +109,14 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, DirectoryError> + Send + 'static,
     {
-        match self {
-            Self::Memory(connection) => {
+        match &self.kept {
+            Kept::Memory(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                in_transaction(&connection, || guarded(work, &connection))
+                let done = in_transaction(&connection, || guarded(work, &connection));
+                self.version.fetch_add(1, Ordering::Release);
+                done
             }
-            Self::Folder(folder) => {
+            Kept::Folder(folder) => {
                 let (answer, answered) = oneshot::channel();
                 let job: Job = Box::new(move |connection| {
                     let done = match connection {
@@ -126,11 +142,11 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, DirectoryError>,
     ) -> Result<T, DirectoryError> {
-        match self {
-            Self::Memory(connection) => {
+        match &self.kept {
+            Kept::Memory(connection) => {
                 guarded(work, &connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            Self::Folder(folder) => {
+            Kept::Folder(folder) => {
                 let free = folder.points.iter().find_map(|reader| reader.try_lock().ok());
                 if let Some(connection) = free {
                     return guarded(work, &connection);
@@ -148,11 +164,11 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, DirectoryError> + Send + 'static,
     {
-        match self {
-            Self::Memory(connection) => {
+        match &self.kept {
+            Kept::Memory(connection) => {
                 guarded(work, &connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            Self::Folder(folder) => {
+            Kept::Folder(folder) => {
                 let scans = Arc::clone(&folder.scans);
                 let turn = folder.next.fetch_add(1, Ordering::Relaxed) % SCAN_READERS;
                 tokio::task::spawn_blocking(move || {
@@ -167,7 +183,7 @@ impl Store {
 
     /// Whether the database is in a folder.
     pub(super) const fn is_folder(&self) -> bool {
-        matches!(self, Self::Folder(_))
+        matches!(self.kept, Kept::Folder(_))
     }
 
     /// Runs something that needs the connection outside any transaction (snapshots); memory only.
@@ -175,11 +191,14 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, DirectoryError>,
     ) -> Result<T, DirectoryError> {
-        match self {
-            Self::Memory(connection) => {
-                work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
+        match &self.kept {
+            Kept::Memory(connection) => {
+                let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                let done = work(&mut connection);
+                self.version.fetch_add(1, Ordering::Release);
+                done
             }
-            Self::Folder(_) => Err(DirectoryError::Closed),
+            Kept::Folder(_) => Err(DirectoryError::Closed),
         }
     }
 }
@@ -194,10 +213,11 @@ impl Drop for Folder {
     }
 }
 
-fn write_until_closed(connection: &Connection, jobs: &mpsc::Receiver<Job>) {
+fn write_until_closed(connection: &Connection, jobs: &mpsc::Receiver<Job>, version: &AtomicU64) {
     while let Ok(first) = jobs.recv() {
         let mut answers = Vec::new();
         let committed = commit_batch(connection, first, jobs, &mut answers);
+        version.fetch_add(1, Ordering::Release);
         let failure = committed.err().map(|error| error.to_string());
         for answer in answers {
             answer(match &failure {

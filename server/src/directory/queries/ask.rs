@@ -120,7 +120,7 @@ pub enum SortKey {
 }
 
 /// A question for a page of devices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceQuery {
     /// Only devices of this owner.
     pub owner: Option<UserId>,

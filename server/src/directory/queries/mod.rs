@@ -11,6 +11,8 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use linarite_core::device::Device;
 use linarite_core::ids::{ObjectId, UserId};
 use linarite_core::refusal::QueryRefusal;
@@ -110,6 +112,22 @@ impl Directory {
         query: DeviceQuery,
     ) -> Result<Result<Page, QueryRefusal>, DirectoryError> {
         self.store.scan(move |c| list(c, &query)).await
+    }
+
+    /// The same, remembered from the last time when nothing was written since.
+    pub async fn shown_devices(
+        &self,
+        query: DeviceQuery,
+    ) -> Result<Result<Arc<Page>, QueryRefusal>, DirectoryError> {
+        let version = self.store.version();
+        if let Some(page) = self.remembered.page(version, &query) {
+            return Ok(Ok(page));
+        }
+        let page = self.list_devices(query.clone()).await?.map(Arc::new);
+        if let Ok(page) = &page {
+            self.remembered.keep_page(version, query, page);
+        }
+        Ok(page)
     }
 
     /// A page of the devices that a user joined or registered, all of them when nothing else is asked.
