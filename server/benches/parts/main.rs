@@ -3,7 +3,8 @@
 //! A machine that is twice as slow signs twice as slowly, so no bound here is a number of microseconds: a password grant
 //! may cost its signatures and six bare requests through the same listener. Only CPU time of the threads that serve is
 //! counted, whatever else the machine does. Nothing is asserted; `docs/performance.md` says what each row means.
-//! `cargo bench -p linarite-server -- repeat page` (or `password`, `prt`, `join`, `world`) only does that, for a profiler to look at.
+//! `cargo bench -p linarite-server -- repeat page 40` (or `password`, `prt`, `join`, `world`) only does that, so many
+//! thousand times, for a profiler to look at.
 //! Left out: machines without Linux's `/proc`, TLS handshakes, many clients at once.
 
 #![expect(
@@ -35,10 +36,11 @@ fn main() {
         child::minimal(port.parse().expect("a port"), Path::new(folder));
         return;
     }
-    if let [word, what, ..] = arguments.as_slice()
+    if let [word, what, rest @ ..] = arguments.as_slice()
         && word == "repeat"
     {
-        served::repeat(what);
+        let times = rest.iter().find_map(|word| word.parse().ok()).unwrap_or(40);
+        served::repeat(what, times);
         return;
     }
     let mut table = Table::default();

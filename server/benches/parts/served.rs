@@ -55,8 +55,8 @@ pub(crate) fn measure(table: &mut Table) {
     }
 }
 
-/// Does one kind of thing for some seconds, so that a profiler sees little else.
-pub(crate) fn repeat(what: &str) {
+/// Does one kind of thing a thousand times, and so often, so that a profiler sees little else.
+pub(crate) fn repeat(what: &str, times: usize) {
     if what == "world" {
         for _ in 0..4 {
             let _measured = world_starts();
@@ -76,9 +76,9 @@ pub(crate) fn repeat(what: &str) {
             "join" => device::join(&mut client),
             _ => device::password_v1(&client, graph),
         };
-        for _ in 0..40 {
+        for _ in 0..times {
             let requests = match &mut prt {
-                Some(prt) => (0..256).map(|_| prt.usage(&mut client)).collect(),
+                Some(prt) => (0..1024).map(|_| prt.usage(&mut client)).collect(),
                 None => vec![request.clone(); 1024],
             };
             client.send_all(&requests);
