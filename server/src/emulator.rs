@@ -15,15 +15,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{DATE, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use linarite_core::instant::Instant;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -34,7 +35,7 @@ use crate::edge::{
     self, ConnectionFault, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind,
 };
 use crate::faults::{self, Stroke};
-use crate::journal::{Exchange, Kind};
+use crate::journal::{Exchange, Fields, Kind, Spoken};
 use crate::keys::tls::{TlsCa, TlsHosts};
 use crate::services::Services;
 use crate::services::call::Call;
@@ -122,6 +123,15 @@ impl Builder {
         self
     }
 
+    /// The same of a new world; time in a state folder that was used before passes as it did then. Real speed and now
+    /// when not given.
+    #[must_use]
+    pub const fn new_clock(mut self, mode: Option<ClockMode>, start: Option<Instant>) -> Self {
+        self.start.new_clock_mode = mode;
+        self.start.clock_start = start;
+        self
+    }
+
     /// Keeps the state in this folder.
     #[must_use]
     pub fn state(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -192,7 +202,7 @@ impl Builder {
             return Err(StartError::HostNotPermitted(host.to_owned()));
         }
         let address = self.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let dispatcher = Dispatcher { world: Arc::clone(&world), services };
+        let dispatcher = Dispatcher { world: Arc::clone(&world), services, date: Arc::default() };
         let limits = self.limits;
         let open = |port, kind| {
             let at = SocketAddr::new(address, port);
@@ -293,6 +303,8 @@ impl Drop for Emulator {
 struct Dispatcher {
     world: Arc<World>,
     services: Services,
+    /// A second and how it is printed.
+    date: Arc<Mutex<(i64, Option<HeaderValue>)>>,
 }
 
 impl Handler for Dispatcher {
@@ -312,7 +324,7 @@ impl Handler for Dispatcher {
         let call = Call::new(Arc::clone(&self.world), inbound.link, inbound.request);
         let mut request = Request::new(Body::empty());
         *request.method_mut() = call.method.clone();
-        if let Ok(uri) = call.path.to_ascii_lowercase().parse() {
+        if let Ok(uri) = Uri::from_maybe_shared(Bytes::from(call.path.to_ascii_lowercase())) {
             *request.uri_mut() = uri;
         }
         request.extensions_mut().insert(call.clone());
@@ -326,7 +338,7 @@ impl Handler for Dispatcher {
             answer = reply;
         }
         let (mut parts, mut body) = answer.into_parts();
-        if let Ok(date) = HeaderValue::from_str(&format(call.now(), "%a, %d %b %Y %H:%M:%S GMT")) {
+        if let Some(date) = self.date(call.now()) {
             parts.headers.entry(DATE).or_insert(date);
         }
         if call.header("return-client-request-id").is_some_and(|v| v.eq_ignore_ascii_case("true"))
@@ -361,10 +373,10 @@ impl Handler for Dispatcher {
     }
 
     fn refused(&self, refusal: EdgeRefusal) {
-        let mut fields = Map::new();
-        let mut field = |key: &str, value: Option<String>| {
+        let mut fields = Fields::new();
+        let mut field = |key: &'static str, value: Option<String>| {
             if let Some(value) = value {
-                fields.insert(key.to_owned(), value.into());
+                fields.insert(key, value);
             }
         };
         field("reason", Some(refusal.kind.as_str().to_owned()));
@@ -373,7 +385,7 @@ impl Handler for Dispatcher {
         field("face", refusal.face.map(|face| face.to_string()));
         field("detail", Some(refusal.detail));
         if let Some(status) = refusal.status {
-            fields.insert("status".to_owned(), status.as_u16().into());
+            fields.insert("status", status.as_u16());
         }
         self.world.journal.record(&self.world.clock, Kind::EdgeRefused, None, fields, None);
     }
@@ -389,6 +401,19 @@ const UNANSWERED: StatusCode = match StatusCode::from_u16(444) {
     Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
 };
 
+/// All of a body. Those of services are in one piece already.
+async fn whole(mut body: Body) -> Bytes {
+    let first = match body.frame().await {
+        Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        Some(Err(_)) | None => return Bytes::new(),
+    };
+    if body.is_end_stream() {
+        return first;
+    }
+    let rest = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if rest.is_empty() { first } else { [first, rest].concat().into() }
+}
+
 impl Dispatcher {
     /// The answer of the service.
     async fn handled(&self, service: Service, request: Request<Body>) -> Response<Bytes> {
@@ -397,9 +422,19 @@ impl Dispatcher {
             Ok(response) => response.into_parts(),
             Err(never) => match never {},
         };
-        let body =
-            body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body = whole(body).await;
         Response::from_parts(parts, body)
+    }
+
+    /// The `Date` of an answer, which is printed once in a second.
+    fn date(&self, now: Instant) -> Option<HeaderValue> {
+        let mut date = self.date.lock().unwrap_or_else(PoisonError::into_inner);
+        let (second, printed) = &mut *date;
+        if *second != now.seconds() || printed.is_none() {
+            let text = format(now, "%a, %d %b %Y %H:%M:%S GMT");
+            (*second, *printed) = (now.seconds(), HeaderValue::from_str(&text).ok());
+        }
+        printed.clone()
     }
 
     fn note(
@@ -411,26 +446,26 @@ impl Dispatcher {
         body: &Bytes,
         micros: u64,
     ) {
-        let mut fields = Map::new();
-        fields.insert("host".to_owned(), call.link.host.as_str().into());
-        fields.insert("method".to_owned(), call.method.as_str().into());
-        fields.insert("path".to_owned(), call.path.as_str().into());
-        fields.insert("status".to_owned(), status.as_u16().into());
-        fields.insert("service".to_owned(), service.word().into());
-        fields.insert("face".to_owned(), call.link.face.to_string().into());
-        fields.append(&mut call.facts());
-        let query = if call.query.is_empty() { "" } else { "?" };
-        let scheme = if call.link.secure { "https" } else { "http" };
-        let exchange = Exchange {
-            method: call.method.clone(),
-            url: format!("{scheme}://{}{}{query}{}", call.link.host, call.path, call.query),
-            request_headers: call.headers.clone(),
-            request_body: Exchange::clip(&call.body),
+        let mut fields = Fields::new();
+        fields.insert("host", call.link.host.as_str());
+        fields.insert("method", call.method.as_str());
+        fields.insert("path", call.path.as_str());
+        fields.insert("status", status.as_u16());
+        fields.insert("service", service.word());
+        fields.insert("face", format_args!("{}", call.link.face));
+        call.add_facts(&mut fields);
+        let scheme = if call.link.secure { "https://" } else { "http://" };
+        let mark = if call.query.is_empty() { "" } else { "?" };
+        let exchange = Exchange::of(&Spoken {
+            method: &call.method,
+            url: &[scheme, &call.link.host, &call.path, mark, &call.query],
+            request_headers: &call.headers,
+            request_body: &call.body,
             status,
-            response_headers: headers.clone(),
-            response_body: Exchange::clip(body),
+            response_headers: headers,
+            response_body: body,
             micros,
-        };
+        });
         let request = Some(call.request_id.to_string());
         self.world.journal.record(&self.world.clock, Kind::Http, request, fields, Some(exchange));
     }

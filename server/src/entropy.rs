@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use linarite_core::ids::Guid;
 
 /// What a draw is for.
@@ -76,12 +76,16 @@ impl Entropy {
         };
         let mut drawn = [0; N];
         for (block, chunk) in drawn.chunks_mut(32).enumerate() {
-            let mut hash = Context::new(&SHA256);
-            hash.update(b"linarite stream ");
-            for number in [self.seed, self.start, stream as u64, count, block as u64] {
-                hash.update(&number.to_be_bytes());
+            // In one piece, because a hash that is fed piece by piece is allocated.
+            let mut hashed = [0; 16 + 5 * 8];
+            let numbers = [self.seed, self.start, stream as u64, count, block as u64];
+            let bytes = numbers.into_iter().flat_map(u64::to_be_bytes);
+            for (to, from) in
+                hashed.iter_mut().zip(b"linarite stream ".iter().copied().chain(bytes))
+            {
+                *to = from;
             }
-            for (to, from) in chunk.iter_mut().zip(hash.finish().as_ref()) {
+            for (to, from) in chunk.iter_mut().zip(digest(&SHA256, &hashed).as_ref()) {
                 *to = *from;
             }
         }

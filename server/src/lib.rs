@@ -11,6 +11,7 @@ pub mod edge;
 mod emulator;
 pub mod entropy;
 pub mod faults;
+mod form;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

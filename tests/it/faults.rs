@@ -42,7 +42,7 @@ async fn each_defect_of_an_assertion_has_its_own_code_and_is_gone_when_the_fault
         let refused = pc.sign_in(&town.wire, None, DAVE.0, DAVE.1).await;
         assert_eq!(aadsts(&refused), code, "{what}: {refused:?}");
         let hit = town.world().journal.since(0).into_iter().rfind(|e| e.kind.word() == "fault.hit");
-        assert_eq!(hit.unwrap().fields["fault"], what);
+        assert_eq!(hit.unwrap().fields.text("fault"), Some(what));
         assert!(strikes(&town, what) > 0, "{what}");
         let healed = pc.sign_in(&town.wire, None, DAVE.0, DAVE.1).await;
         assert_eq!((healed.exit, aadsts(&healed)), (0, 0), "{what}: {}", healed.output);

@@ -333,7 +333,7 @@ impl Town {
         let events = self.world().journal.since(since);
         let kind = |event: &&Arc<linarite_server::journal::Event>| event.kind.word() == kind;
         let reason = |event: &Arc<linarite_server::journal::Event>| {
-            event.fields.get("reason").and_then(Value::as_str).unwrap_or("none").to_owned()
+            event.fields.text("reason").unwrap_or("none").to_owned()
         };
         events.iter().filter(kind).map(reason).collect()
     }
@@ -414,15 +414,15 @@ impl Town {
             .rev()
             .filter_map(|event| event.exchange.as_ref())
             .find(|exchange| {
-                let text = String::from_utf8_lossy(&exchange.request_body);
-                exchange.method == method && exchange.url.contains(path) && text.contains(body)
+                let text = String::from_utf8_lossy(exchange.request_body());
+                exchange.method() == method && exchange.url().contains(path) && text.contains(body)
             })
             .unwrap_or_else(|| panic!("nobody sent {method} {path} {body}"));
-        let bearer = exchange.request_headers.get("authorization");
-        let bearer = bearer.map(|v| v.to_str().unwrap().trim_start_matches("Bearer ").to_owned());
+        let bearer = exchange.request_headers().get("authorization");
+        let bearer = bearer.map(|v| v.trim_start_matches("Bearer ").to_owned());
         Sent {
-            url: exchange.url.clone(),
-            body: String::from_utf8(exchange.request_body.to_vec()).unwrap(),
+            url: exchange.url().to_owned(),
+            body: String::from_utf8(exchange.request_body().to_vec()).unwrap(),
             bearer,
         }
     }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::admin::Admin;
 use super::error::Refusal;
 use super::guard::Shared;
 use super::registry::Seat;
+use crate::form;
 
 /// Bytes of the largest body.
 const BODY: usize = 1 << 20;
@@ -68,15 +68,9 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        let decode = |part: &str| {
-            percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned()
-        };
         let query = parts.uri.query().unwrap_or_default();
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
-        Ok(Self(pairs.collect()))
+        let pairs = form::pairs(query);
+        Ok(Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
     }
 }
 

@@ -202,12 +202,13 @@ impl Stroke {
         if !call.world.faults.any() {
             return;
         }
-        let Some(Value::String(id)) = call.facts().remove("fault") else { return };
+        let facts = call.facts();
+        let Some(id) = facts.text("fault") else { return };
         let own = exchange.map(|stroke| stroke.strike.id.as_str());
-        if own == Some(id.as_str()) {
+        if own == Some(id) {
             return;
         }
-        if let Some(strike) = call.world.faults.struck(&id) {
+        if let Some(strike) = call.world.faults.struck(id) {
             hit(call, &strike, true);
         }
         if let Some(own) = own {

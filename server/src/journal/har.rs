@@ -6,15 +6,13 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::HeaderMap;
 use linarite_core::instant::{Instant, Span};
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::redact::Redactor;
-use super::{Event, Exchange};
+use super::{Event, Exchange, Headers};
 use crate::clock::rfc3339;
+use crate::form;
 use crate::keys::encoding::to_standard;
 
 /// A HAR document.
@@ -193,8 +191,8 @@ pub fn har(world: &str, events: &[Arc<Event>], redactor: &Redactor) -> Har {
     let mut begun: Vec<(Instant, &Event, &Exchange)> = events
         .iter()
         .filter_map(|event| {
-            let exchange = event.exchange.as_deref()?;
-            let took = Span::from_millis(i64::try_from(exchange.micros / 1000).unwrap_or(0));
+            let exchange = event.exchange.as_ref()?;
+            let took = Span::from_millis(i64::try_from(exchange.micros() / 1000).unwrap_or(0));
             Some((event.real - took, event.as_ref(), exchange))
         })
         .collect();
@@ -214,7 +212,7 @@ fn entry(
     exchange: &Exchange,
     redactor: &Redactor,
 ) -> Entry {
-    let time = milliseconds(exchange.micros);
+    let time = milliseconds(exchange.micros());
     Entry {
         started_date_time: rfc3339(start),
         time,
@@ -234,7 +232,7 @@ fn entry(
         seq: event.seq,
         request_id: event.request.clone(),
         virtual_time: rfc3339(event.at),
-        reason: event.fields.get("reason").and_then(|reason| reason.as_str()).map(str::to_owned),
+        reason: event.fields.text("reason").map(str::to_owned),
     }
 }
 
@@ -244,75 +242,67 @@ fn milliseconds(micros: u64) -> f64 {
 }
 
 fn request(exchange: &Exchange, redactor: &Redactor) -> Request {
-    let (text, encoding) = body(&exchange.request_body, redactor);
+    let (text, encoding) = body(exchange.request_body(), redactor);
     Request {
-        method: exchange.method.as_str().to_owned(),
-        url: redactor.redact(&exchange.url),
+        method: exchange.method().as_str().to_owned(),
+        url: redactor.redact(exchange.url()),
         http_version: "",
         cookies: Vec::new(),
-        headers: headers(&exchange.request_headers, redactor),
-        query_string: query(&exchange.url, redactor),
-        post_data: (!exchange.request_body.is_empty()).then(|| PostData {
-            mime_type: content_type(&exchange.request_headers),
+        headers: headers(exchange.request_headers(), redactor),
+        query_string: query(exchange.url(), redactor),
+        post_data: (!exchange.request_body().is_empty()).then(|| PostData {
+            mime_type: content_type(exchange.request_headers()),
             text,
             encoding,
         }),
         headers_size: -1,
-        body_size: size(&exchange.request_body),
+        body_size: size(exchange.request_body()),
     }
 }
 
 fn response(exchange: &Exchange, redactor: &Redactor) -> Response {
-    let (text, encoding) = body(&exchange.response_body, redactor);
-    let location = exchange.response_headers.get(http::header::LOCATION);
+    let (text, encoding) = body(exchange.response_body(), redactor);
+    let location = exchange.response_headers().get("location");
     Response {
-        status: exchange.status.as_u16(),
-        status_text: exchange.status.canonical_reason().unwrap_or_default().to_owned(),
+        status: exchange.status().as_u16(),
+        status_text: exchange.status().canonical_reason().unwrap_or_default().to_owned(),
         http_version: "",
         cookies: Vec::new(),
-        headers: headers(&exchange.response_headers, redactor),
+        headers: headers(exchange.response_headers(), redactor),
         content: Content {
-            size: size(&exchange.response_body),
-            mime_type: content_type(&exchange.response_headers),
+            size: size(exchange.response_body()),
+            mime_type: content_type(exchange.response_headers()),
             text,
             encoding,
         },
-        redirect_url: location
-            .and_then(|to| to.to_str().ok())
-            .map(|to| redactor.redact(to))
-            .unwrap_or_default(),
+        redirect_url: location.map(|to| redactor.redact(to)).unwrap_or_default(),
         headers_size: -1,
-        body_size: size(&exchange.response_body),
+        body_size: size(exchange.response_body()),
     }
 }
 
-fn headers(headers: &HeaderMap, redactor: &Redactor) -> Vec<Pair> {
+fn headers(headers: Headers<'_>, redactor: &Redactor) -> Vec<Pair> {
     headers
         .iter()
         .map(|(name, value)| Pair {
-            name: name.as_str().to_owned(),
-            value: redactor.header(name.as_str(), &String::from_utf8_lossy(value.as_bytes())),
+            name: name.to_owned(),
+            value: redactor.header(name, &String::from_utf8_lossy(value)),
         })
         .collect()
 }
 
 fn query(url: &str, redactor: &Redactor) -> Vec<Pair> {
-    let decode =
-        |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name), decode(value));
-            Pair { value: redactor.member(&name, &value), name: redactor.redact(&name) }
+    form::pairs(query)
+        .map(|(name, value)| Pair {
+            value: redactor.member(&name, &value),
+            name: redactor.redact(&name),
         })
         .collect()
 }
 
 /// A body as redacted text, or as base64 when it is no text.
-fn body(body: &Bytes, redactor: &Redactor) -> (String, Option<&'static str>) {
+fn body(body: &[u8], redactor: &Redactor) -> (String, Option<&'static str>) {
     match std::str::from_utf8(body) {
         Ok(text) => (redactor.redact(text), None),
         // A text that was cut inside a character is still one.
@@ -323,47 +313,44 @@ fn body(body: &Bytes, redactor: &Redactor) -> (String, Option<&'static str>) {
     }
 }
 
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(http::header::CONTENT_TYPE);
-    value.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+fn content_type(headers: Headers<'_>) -> String {
+    headers.get("content-type").unwrap_or_default().to_owned()
 }
 
-fn size(body: &Bytes) -> i64 {
+fn size(body: &[u8]) -> i64 {
     i64::try_from(body.len()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Kind;
-    use serde_json::{Map, Value};
+    use crate::journal::{Fields, Kind, Spoken};
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use serde_json::Value;
 
     fn event(seq: u64, ended: i64, micros: u64, body: &'static [u8]) -> Arc<Event> {
         let mut headers = HeaderMap::new();
         headers.insert("cookie", "a=hush".parse().unwrap());
-        let exchange = Exchange {
-            method: http::Method::POST,
-            url: "https://h.test/p?code=hush&q=a+b%26&empty&password".to_owned(),
-            request_headers: headers,
-            request_body: Bytes::from_static(body),
+        let location = "https://c.test/?code=hush".parse().unwrap();
+        let exchange = Exchange::of(&Spoken {
+            method: &http::Method::POST,
+            url: &["https://h.test/p?code=hush&q=a+b%26&empty&password"],
+            request_headers: &headers,
+            request_body: &Bytes::from_static(body),
             status: http::StatusCode::FOUND,
-            response_headers: [(
-                http::header::LOCATION,
-                "https://c.test/?code=hush".parse().unwrap(),
-            )]
-            .into_iter()
-            .collect(),
-            response_body: Bytes::new(),
+            response_headers: &[(http::header::LOCATION, location)].into_iter().collect(),
+            response_body: &Bytes::new(),
             micros,
-        };
+        });
         Arc::new(Event {
             seq,
             at: Instant::from_seconds(0),
             real: Instant::from_millis(ended),
             kind: Kind::Http,
             request: None,
-            fields: Map::new(),
-            exchange: Some(Arc::new(exchange)),
+            fields: Fields::default(),
+            exchange: Some(exchange),
         })
     }
 

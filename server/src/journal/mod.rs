@@ -5,6 +5,8 @@
 //! does not get to see. Fields never hold a password or a token; the raw exchange beside them does, and is redacted by
 //! whoever prints it.
 
+mod exchange;
+mod fields;
 pub mod har;
 mod query;
 pub mod redact;
@@ -12,12 +14,12 @@ pub mod redact;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use http::HeaderMap;
 use linarite_core::instant::Instant;
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
+pub use exchange::{Exchange, Headers, Spoken};
+pub use fields::{Fields, Particular};
 pub use har::{Har, har};
 pub use query::EventFilter;
 pub use redact::Redactor;
@@ -28,8 +30,6 @@ use crate::clock::{Clock, rfc3339};
 const EVENTS: usize = 200_000;
 /// Bytes of raw exchanges that a journal keeps at most, by default.
 const BYTES: usize = 64 << 20;
-/// Bytes of one body that are kept.
-const BODY: usize = 64 << 10;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,41 +104,6 @@ impl Kind {
     }
 }
 
-/// The raw form of an exchange, kept for reports.
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    /// Request method.
-    pub method: http::Method,
-    /// Absolute URL as the client meant it.
-    pub url: String,
-    /// Request headers.
-    pub request_headers: HeaderMap,
-    /// Request body, cut at 64 KiB.
-    pub request_body: Bytes,
-    /// Response status.
-    pub status: http::StatusCode,
-    /// Response headers.
-    pub response_headers: HeaderMap,
-    /// Response body, cut at 64 KiB.
-    pub response_body: Bytes,
-    /// How long the answer really took, in microseconds.
-    pub micros: u64,
-}
-
-impl Exchange {
-    /// The part of a body that is kept.
-    pub fn clip(body: &Bytes) -> Bytes {
-        // A slice would keep all of a long body alive.
-        body.get(..BODY).map_or_else(|| body.clone(), Bytes::copy_from_slice)
-    }
-
-    fn size(&self) -> usize {
-        let headers = self.request_headers.iter().chain(&self.response_headers);
-        let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
-        self.request_body.len() + self.response_body.len() + self.url.len() + headers + 512
-    }
-}
-
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -153,16 +118,15 @@ pub struct Event {
     /// What ties the events of one request together: the request id that the client got.
     pub request: Option<String>,
     /// The particulars.
-    pub fields: Map<String, Value>,
+    pub fields: Fields,
     /// The raw form, for an exchange.
-    pub exchange: Option<Arc<Exchange>>,
+    pub exchange: Option<Exchange>,
 }
 
 impl Event {
     /// Roughly the bytes that it holds: its exchange and its fields.
     fn size(&self) -> usize {
-        let fields = self.fields.iter().map(|(key, value)| key.len() + length(value) + 64);
-        self.exchange.as_ref().map_or(0, |exchange| exchange.size()) + fields.sum::<usize>() + 256
+        self.exchange.as_ref().map_or(0, Exchange::size) + self.fields.size() + 256
     }
 
     /// The event as one flat JSON object: `seq`, `time`, `kind`, `request` and the particulars. Real time is left out when
@@ -178,16 +142,9 @@ impl Event {
         if let Some(request) = &self.request {
             object.insert("request".to_owned(), request.as_str().into());
         }
-        for (key, value) in &self.fields {
-            object.insert(key.clone(), value.clone());
-        }
+        object.extend(self.fields.iter().map(|(name, value)| (name.to_owned(), value)));
         Value::Object(object)
     }
-}
-
-/// Bytes of a field's text; other values are small.
-fn length(value: &Value) -> usize {
-    value.as_str().map_or(16, str::len)
 }
 
 /// The journal of one world.
@@ -217,10 +174,11 @@ impl Journal {
         clock: &Clock,
         kind: Kind,
         request: Option<String>,
-        fields: Map<String, Value>,
+        fields: impl Into<Fields>,
         exchange: Option<Exchange>,
     ) {
-        let exchange = exchange.map(Arc::new);
+        let mut fields = fields.into();
+        fields.fit();
         let (at, real) = (clock.now(), Clock::real());
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.last += 1;

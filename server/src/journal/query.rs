@@ -18,12 +18,6 @@ pub struct EventFilter {
 impl EventFilter {
     pub(super) fn matches(&self, event: &Event) -> bool {
         self.kind.as_ref().is_none_or(|kind| kind == event.kind.word())
-            && self.fields.iter().all(|(key, wanted)| {
-                event.fields.get(key).is_some_and(|value| {
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string().as_str() == wanted, |text| text == wanted)
-                })
-            })
+            && self.fields.iter().all(|(key, wanted)| event.fields.shows(key, wanted))
     }
 }

@@ -152,7 +152,10 @@ impl TokenSigner {
     }
 
     fn sign_with(&self, header: &str, claims: &impl Serialize) -> Result<String, SignerError> {
-        let claims = serde_json::to_vec(claims)?;
+        // Growing step by step costs more than printing.
+        let mut printed = Vec::with_capacity(2048);
+        serde_json::to_writer(&mut printed, claims)?;
+        let claims = printed;
         // Four characters for three bytes, and a signature of at most 342 characters for the usual key.
         let mut token = String::with_capacity(header.len() + claims.len() * 4 / 3 + 350);
         token.push_str(header);

@@ -4,7 +4,7 @@
 //! [`Call::segment`] gives a segment as the client wrote it.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::FromRequestParts;
 use bytes::Bytes;
@@ -12,11 +12,11 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 use linarite_core::ids::{DeviceId, Guid};
 use linarite_core::instant::Instant;
-use serde_json::{Map, Value};
 
 use crate::edge::Link;
 use crate::entropy::Stream;
-use crate::journal::Kind;
+use crate::form;
+use crate::journal::{Fields, Kind, Particular};
 use crate::world::World;
 
 /// Characters of a text that are noted.
@@ -49,7 +49,7 @@ pub struct Inner {
     pub request_id: Guid,
     /// What the client calls the request, or an id drawn for it.
     pub correlation_id: Guid,
-    facts: Mutex<Map<String, Value>>,
+    facts: Mutex<Fields>,
 }
 
 impl std::ops::Deref for Call {
@@ -71,7 +71,7 @@ impl Call {
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let named = named.or_else(|| {
             let found =
-                pairs(&query).find(|(key, _)| key.eq_ignore_ascii_case("client-request-id"));
+                form::pairs(&query).find(|(key, _)| key.eq_ignore_ascii_case("client-request-id"));
             found.and_then(|(_, value)| value.trim().parse().ok())
         });
         let correlation_id = named.unwrap_or_else(|| world.entropy.guid(Stream::Trace));
@@ -86,7 +86,7 @@ impl Call {
             body,
             request_id,
             correlation_id,
-            facts: Mutex::default(),
+            facts: Mutex::new(Fields::new()),
         }))
     }
 
@@ -114,17 +114,18 @@ impl Call {
 
     /// The parameters of the query, decoded.
     pub fn query_pairs(&self) -> Vec<(String, String)> {
-        pairs(&self.query).collect()
+        owned(&self.query)
     }
 
     /// A parameter of the query, by its name in any case.
     pub fn query_value(&self, name: &str) -> Option<String> {
-        pairs(&self.query).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let mut pairs = form::pairs(&self.query);
+        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
     }
 
     /// The body as a form, whatever its content type says: the nonce call of some clients has none.
     pub fn form(&self) -> Vec<(String, String)> {
-        std::str::from_utf8(&self.body).map(|text| pairs(text.trim()).collect()).unwrap_or_default()
+        std::str::from_utf8(&self.body).map(|text| owned(text.trim())).unwrap_or_default()
     }
 
     /// The certificate that the client showed (DER), if any.
@@ -140,20 +141,13 @@ impl Call {
     /// Adds a particular to this exchange's event in the journal. Never a password, a token or a key.
     ///
     /// Long texts are cut: what a client sends must not fill the journal.
-    pub fn note(&self, key: &str, value: impl Into<Value>) {
-        let mut value = value.into();
-        if let Value::String(text) = &mut value
-            && let Some((end, _)) = text.char_indices().nth(NOTE)
-        {
-            text.truncate(end);
-        }
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.insert(key.to_owned(), value);
+    pub fn note(&self, key: &'static str, value: impl Particular) {
+        self.locked().insert_cut(key, value, NOTE);
     }
 
     /// Notes the device that the exchange is about.
     pub fn note_device(&self, device: DeviceId) {
-        self.note("device", device.to_string());
+        self.note("device", format_args!("{device}"));
     }
 
     /// Whether a fault keeps the new record of this device from every call but the one that made it. Its strike is noted.
@@ -176,12 +170,33 @@ impl Call {
     }
 
     /// What was noted so far.
-    pub fn facts(&self) -> Map<String, Value> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn facts(&self) -> Fields {
+        self.locked().clone()
+    }
+
+    /// Some of what was noted so far, in this order, as the beginning of another event.
+    pub fn chosen_facts(&self, names: &[&str]) -> Fields {
+        let mut chosen = Fields::new();
+        chosen.copy(&self.locked(), names);
+        chosen
+    }
+
+    /// Adds what was noted so far to the particulars of the exchange.
+    pub fn add_facts(&self, fields: &mut Fields) {
+        fields.extend_from(&self.locked());
+    }
+
+    /// Whether something of this name was noted.
+    pub fn has_fact(&self, name: &str) -> bool {
+        self.locked().contains(name)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Fields> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records an event of its own, tied to this exchange.
-    pub fn record(&self, kind: Kind, fields: Map<String, Value>) {
+    pub fn record(&self, kind: Kind, fields: impl Into<Fields>) {
         let request = Some(self.request_id.to_string());
         self.world.journal.record(&self.world.clock, kind, request, fields, None);
     }
@@ -202,8 +217,16 @@ impl<S: Sync> FromRequestParts<S> for Call {
     }
 }
 
+fn owned(text: &str) -> Vec<(String, String)> {
+    let owned = form::pairs(text).map(|(name, value)| (name.into_owned(), value.into_owned()));
+    owned.collect()
+}
+
 /// A path without doubled slashes.
 fn single_slashes(path: &str) -> String {
+    if !path.contains("//") {
+        return path.to_owned();
+    }
     let mut single = String::with_capacity(path.len());
     for c in path.chars() {
         if c != '/' || !single.ends_with('/') {
@@ -213,20 +236,6 @@ fn single_slashes(path: &str) -> String {
     single
 }
 
-/// A part of a form or a query, decoded.
-pub(super) fn decode(part: &str) -> String {
-    let spaced = part.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-}
-
-/// The pairs of a form or a query, decoded.
-fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key), decode(value))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,12 +243,5 @@ mod tests {
     #[test]
     fn doubled_slashes_fall_together() {
         assert_eq!(single_slashes("//v1.0///devices/"), "/v1.0/devices/");
-    }
-
-    #[test]
-    fn forms_decode_plus_and_percent() {
-        let read: Vec<_> = pairs("a=1+2&b=%40%2B&c&=d&").collect();
-        let expected = [("a", "1 2"), ("b", "@+"), ("c", ""), ("", "d")];
-        assert_eq!(read, expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
     }
 }

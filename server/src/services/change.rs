@@ -4,12 +4,11 @@
 
 use linarite_core::device::Device;
 use linarite_core::refusal::QueryRefusal;
-use serde_json::Map;
 
 use super::call::Call;
 use super::token::about;
 use crate::directory::{DeviceEdit, DirectoryError};
-use crate::journal::Kind;
+use crate::journal::{Fields, Kind};
 
 /// Characters of a display name at most.
 pub const NAME_LENGTH: usize = 256;
@@ -42,14 +41,14 @@ pub async fn carry_out(
 ) -> Result<Result<(), QueryRefusal>, DirectoryError> {
     let operation = change.operation();
     let (directory, settings) = (&call.world.directory, &call.world.tenant.settings);
-    let mut particulars = Map::new();
+    let mut particulars = Fields::default();
     let done = match change {
         Change::Update(edit) => {
             if let Some(enabled) = edit.enabled {
-                particulars.insert("enabled".to_owned(), enabled.into());
+                particulars.insert("enabled", enabled);
             }
             if let Some(name) = &edit.display_name {
-                particulars.insert("name".to_owned(), name.as_str().into());
+                particulars.insert("name", name.as_str());
             }
             let done = directory.edit_device(device.object_id, edit, settings, call.now());
             done.await?.map(|_| ())
@@ -63,10 +62,10 @@ pub async fn carry_out(
         return Ok(Err(refusal));
     }
     let mut fields = about(call, resource);
-    fields.insert("operation".to_owned(), operation.into());
-    fields.insert("target".to_owned(), device.object_id.to_string().into());
-    fields.insert("target_device".to_owned(), device.device_id.to_string().into());
-    fields.append(&mut particulars);
+    fields.insert("operation", operation);
+    fields.insert("target", format_args!("{}", device.object_id));
+    fields.insert("target_device", format_args!("{}", device.device_id));
+    fields.extend_from(&particulars);
     call.record(Kind::DirectoryChange, fields);
     Ok(Ok(()))
 }

@@ -1,5 +1,7 @@
 //! A page of devices as every service may see it: without the records that faults keep back.
 
+use std::sync::Arc;
+
 use linarite_core::refusal::QueryRefusal;
 
 use super::call::Call;
@@ -9,9 +11,9 @@ use crate::directory::{DeviceQuery, DirectoryError, Filter, Page, Test};
 pub async fn devices(
     call: &Call,
     mut query: DeviceQuery,
-) -> Result<Result<Page, QueryRefusal>, DirectoryError> {
+) -> Result<Result<Arc<Page>, QueryRefusal>, DirectoryError> {
     hold_back(call, &mut query).await?;
-    let page = call.world.directory.list_devices(query).await?;
+    let page = call.world.directory.shown_devices(query).await?;
     if page.as_ref().is_ok_and(|page| page.scanned) {
         call.note("scan", true);
     }

@@ -24,8 +24,6 @@ pub fn with_body(status: StatusCode, content_type: &'static str, body: impl Into
 pub fn print(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut printed = Vec::with_capacity(8192);
     serde_json::to_writer(&mut printed, value)?;
-    // The journal keeps it.
-    printed.shrink_to_fit();
     Ok(printed)
 }
 

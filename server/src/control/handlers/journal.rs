@@ -1,6 +1,5 @@
 //! The journal: queries in three forms.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -51,15 +50,8 @@ impl Wanted {
     pub(super) fn matches(&self, event: &Event) -> bool {
         self.kind.as_ref().is_none_or(|kind| kind == event.kind.word())
             && self.request.as_ref().is_none_or(|id| event.request.as_ref() == Some(id))
-            && self.fields.iter().all(|(name, wanted)| {
-                event.fields.get(name).is_some_and(|value| as_text(value) == *wanted)
-            })
+            && self.fields.iter().all(|(name, wanted)| event.fields.shows(name, wanted))
     }
-}
-
-/// A particular as a parameter of a query writes it.
-fn as_text(value: &Value) -> Cow<'_, str> {
-    value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
 /// An event as it leaves the house.

@@ -93,7 +93,7 @@ async fn tell(
 
 /// A redactor that knows the password that this event is about, when it is about one.
 async fn known_after(event: &Event, seat: &Seat) -> Result<Option<Redactor>, DirectoryError> {
-    let action = event.fields.get("action").and_then(|action| action.as_str());
+    let action = event.fields.text("action");
     let new = event.kind == Kind::Admin
         && matches!(action, Some("create_user" | "reset_password" | "restore_snapshot"));
     if new { Redactor::for_world(&seat.world).await.map(Some) } else { Ok(None) }

@@ -13,8 +13,8 @@ async fn an_action_bears_the_name_of_its_actor() {
     let device = admin.disable_device("SEED-2").await.unwrap();
     assert!(!device.enabled());
     let event = world.journal.since(0).remove(0);
-    assert_eq!(event.fields["actor"], "step disable-it");
-    assert_eq!(event.fields["target"], device.device_id.to_string());
+    assert_eq!(event.fields.text("actor"), Some("step disable-it"));
+    assert_eq!(event.fields.text("target"), Some(&*device.device_id.to_string()));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Map, json};
 
 use super::*;
-use crate::journal::{Exchange, Kind};
+use crate::journal::{Exchange, Kind, Spoken};
 
 fn record(world: &World, kind: Kind, fields: Value) {
     let Value::Object(fields) = fields else { panic!("no object") };
@@ -17,16 +17,16 @@ fn exchange(url: &str, request: &str, response: &str) -> Exchange {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", "Bearer some-token".parse().unwrap());
     headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
-    Exchange {
-        method: http::Method::POST,
-        url: url.to_owned(),
-        request_headers: headers,
-        request_body: Bytes::copy_from_slice(request.as_bytes()),
+    Exchange::of(&Spoken {
+        method: &http::Method::POST,
+        url: &[url],
+        request_headers: &headers,
+        request_body: &Bytes::copy_from_slice(request.as_bytes()),
         status: http::StatusCode::OK,
-        response_headers: HeaderMap::new(),
-        response_body: Bytes::copy_from_slice(response.as_bytes()),
+        response_headers: &HeaderMap::new(),
+        response_body: &Bytes::copy_from_slice(response.as_bytes()),
         micros: 1500,
-    }
+    })
 }
 
 #[tokio::test]

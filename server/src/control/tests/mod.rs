@@ -34,6 +34,7 @@ async fn contoso_in(state: Option<std::path::PathBuf>) -> Arc<World> {
         seed: Some(42),
         clock_start: Some(START),
         clock_mode: Some(ClockMode::Manual),
+        new_clock_mode: None,
         state,
     };
     Arc::new(World::start(&document, start).await.unwrap())

@@ -35,7 +35,7 @@ fn find(call: &Call, id: &str) -> Result<Device, Refused> {
 
 fn find_user(call: &Call, accepted: &Accepted, who: &Who) -> Result<User, Refused> {
     match who {
-        Who::Me => Ok(accepted.user.clone()),
+        Who::Me => Ok(User::clone(&accepted.user)),
         Who::Named(name) => call
             .world
             .directory

@@ -43,7 +43,7 @@ async fn handle(call: Call) -> Reply {
         Err(refused) => {
             if let Refused::Access(refusal) = &refused {
                 // What was refused with the token alone is in the journal already.
-                if call.facts().get("reason").is_none() {
+                if !call.has_fact("reason") {
                     deny(&call, RESOURCE, *refusal);
                 }
             }

@@ -5,7 +5,6 @@
 
 use http::StatusCode;
 use linarite_core::refusal::FederationRefusal;
-use serde_json::Map;
 
 use super::names::{ADDRESSING, SECURITY, SOAP};
 use crate::journal::Kind;
@@ -71,14 +70,8 @@ impl Refused {
         if !self.name.is_empty() {
             call.note("detail", self.name.as_str());
         }
-        let facts = call.facts();
-        let mut fields = Map::new();
-        for key in ["reason", "detail", "operation", "endpoint", "user", "computer", "audience"] {
-            if let Some(value) = facts.get(key) {
-                fields.insert(key.to_owned(), value.clone());
-            }
-        }
-        call.record(Kind::FederationDenied, fields);
+        let told = ["reason", "detail", "operation", "endpoint", "user", "computer", "audience"];
+        call.record(Kind::FederationDenied, call.chosen_facts(&told));
     }
 
     /// The refusal as a fault of an endpoint of this version; `relates_to` is the id of the message.

@@ -7,7 +7,6 @@
 use linarite_core::ids::UserId;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
-use serde_json::Map;
 
 use super::fault::Refused;
 use super::integrated::Computer;
@@ -144,22 +143,17 @@ pub(super) fn issue(
 }
 
 fn note(call: &Call, subject: Subject<'_>, spec: &AssertionSpec) {
-    let facts = call.facts();
-    let mut fields = Map::new();
-    for key in ["operation", "endpoint", "user", "computer", "stamped_by"] {
-        if let Some(value) = facts.get(key) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
+    let told = ["operation", "endpoint", "user", "computer", "stamped_by"];
+    let mut fields = call.chosen_facts(&told);
     let user_id: Option<UserId> = match subject {
         Subject::User(user) => Some(user.id),
         Subject::Computer(_) => None,
     };
-    fields.insert("user_id".to_owned(), user_id.map(|id| id.to_string()).into());
-    fields.insert("audience".to_owned(), spec.audience.as_str().into());
-    fields.insert("issuer".to_owned(), spec.issuer.as_str().into());
-    fields.insert("not_before".to_owned(), crate::clock::rfc3339(spec.not_before).into());
-    fields.insert("not_on_or_after".to_owned(), crate::clock::rfc3339(spec.not_on_or_after).into());
+    fields.insert("user_id", user_id.map(|id| id.to_string()));
+    fields.insert("audience", spec.audience.as_str());
+    fields.insert("issuer", spec.issuer.as_str());
+    fields.insert("not_before", crate::clock::rfc3339(spec.not_before));
+    fields.insert("not_on_or_after", crate::clock::rfc3339(spec.not_on_or_after));
     call.record(Kind::FederationIssued, fields);
 }
 

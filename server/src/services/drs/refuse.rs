@@ -5,11 +5,11 @@
 
 use http::StatusCode;
 use linarite_core::refusal::{AccessRefusal, JoinRefusal};
-use serde_json::{Map, json};
+use serde_json::json;
 
 use crate::clock::format;
 use crate::directory::DirectoryError;
-use crate::journal::Kind;
+use crate::journal::{Fields, Kind};
 use crate::services::call::Call;
 use crate::services::reply::{Reply, empty, private_json};
 use crate::services::tables::fill;
@@ -74,15 +74,10 @@ impl Refused {
 
     /// The refusal of a join, with its event in the journal.
     pub(super) fn reply_to_join(&self, call: &Call) -> Reply {
-        let mut fields = Map::new();
-        fields.insert("reason".to_owned(), self.reason.into());
-        for (key, value) in call.facts() {
-            if ["user", "computer", "device", "name", "join_type", "operation"]
-                .contains(&key.as_str())
-            {
-                fields.insert(key, value);
-            }
-        }
+        let mut fields = Fields::new();
+        fields.insert("reason", self.reason);
+        let told = ["operation", "user", "computer", "join_type", "name", "device"];
+        fields.copy(&call.facts(), &told);
         call.record(Kind::JoinDenied, fields);
         self.reply(call)
     }

@@ -4,6 +4,8 @@
 //! `displayName`. Everything else in a change is refused by name, because a change that is dropped silently is found out
 //! much later.
 
+use std::sync::Arc;
+
 use linarite_core::access::{ApplicationUse, DeviceChange, may_change};
 use linarite_core::device::Device;
 use linarite_core::ids::UserId;
@@ -79,7 +81,7 @@ fn query(options: &Options, owner: Option<UserId>) -> Result<DeviceQuery, Refuse
     })
 }
 
-async fn ask(call: &Call, query: DeviceQuery) -> Result<Page, Refused> {
+async fn ask(call: &Call, query: DeviceQuery) -> Result<Arc<Page>, Refused> {
     let page = listing::devices(call, query).await?;
     page.map_err(|refusal| Refused::query(refusal, ""))
 }

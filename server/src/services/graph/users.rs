@@ -19,7 +19,7 @@ use crate::services::token::Bearer;
 /// The user that a path names.
 pub(super) fn find(call: &Call, bearer: &Bearer, who: &Who) -> Result<User, Refused> {
     match who {
-        Who::Me => Ok(bearer.user()?.user.clone()),
+        Who::Me => Ok(User::clone(&bearer.user()?.user)),
         Who::Named(name) => call
             .world
             .directory

@@ -2,7 +2,6 @@
 
 use http::StatusCode;
 use linarite_core::refusal::{AccessRefusal, EnrolRefusal};
-use serde_json::Map;
 
 use crate::directory::DirectoryError;
 use crate::journal::Kind;
@@ -81,16 +80,10 @@ impl Refused {
     /// Notes it in the journal, as an event of its own.
     pub(super) fn note(&self, call: &Call) {
         call.note("reason", self.reason);
-        let facts = call.facts();
-        let mut fields = Map::new();
-        for key in ["reason", "operation", "user", "device"] {
-            if let Some(value) = facts.get(key) {
-                fields.insert(key.to_owned(), value.clone());
-            }
-        }
+        let mut fields = call.chosen_facts(&["reason", "operation", "user", "device"]);
         if !self.name.is_empty() {
             call.note("detail", self.name.as_str());
-            fields.insert("detail".to_owned(), self.name.as_str().into());
+            fields.insert("detail", self.name.as_str());
         }
         call.record(Kind::EnrolDenied, fields);
     }

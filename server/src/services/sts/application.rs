@@ -6,7 +6,7 @@
 //! whether an administrator consented.
 
 use linarite_core::refusal::GrantRefusal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::claims;
 use super::refuse::Refused;
@@ -54,13 +54,7 @@ pub(super) fn credentials(call: &Call, form: &Parameters, v2: bool) -> Result<Va
             "access_token": token,
         })
     };
-    let mut fields = Map::new();
-    for key in ["grant", "client_id", "resource"] {
-        if let Some(value) = call.facts().get(key) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
-    call.record(Kind::TokenIssued, fields);
+    call.record(Kind::TokenIssued, call.chosen_facts(&["grant", "client_id", "resource"]));
     Ok(answer)
 }
 

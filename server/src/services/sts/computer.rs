@@ -6,7 +6,7 @@
 
 use linarite_core::vouched::ACCOUNT_TYPE;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::claims::unique;
 use super::refuse::Refused;
@@ -88,14 +88,8 @@ fn note(call: &Call, wanted: &Wanted, computer: &Computer) {
     if let Some(sid) = &computer.sid {
         call.note("computer", sid.as_str());
     }
-    let mut fields = Map::new();
-    let facts = call.facts();
-    for key in ["grant", "client_id", "computer"] {
-        if let Some(value) = facts.get(key) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
-    fields.insert("resource".to_owned(), wanted.resource.as_str().into());
-    fields.insert("amr".to_owned(), json!(computer.amr));
+    let mut fields = call.chosen_facts(&["grant", "client_id", "computer"]);
+    fields.insert("resource", wanted.resource.as_str());
+    fields.insert("amr", json!(computer.amr));
     call.record(Kind::TokenIssued, fields);
 }

@@ -3,7 +3,7 @@
 //! The first version writes numbers as text, the second as numbers; clients of each insist.
 
 use linarite_core::refusal::GrantRefusal;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::claims;
 use super::grants::{Holder, RefreshToken, seal};
@@ -88,15 +88,10 @@ impl Issue<'_> {
     /// Notes that tokens were issued; `None` for a primary refresh token, which is for no resource.
     pub(super) fn note(&self, call: &Call, resource: Option<&str>) {
         note_session(call, self.session);
-        let mut fields = Map::new();
-        let facts = call.facts();
-        for key in ["grant", "client_id", "user", "device", "report_only"] {
-            if let Some(value) = facts.get(key) {
-                fields.insert(key.to_owned(), value.clone());
-            }
-        }
-        fields.insert("resource".to_owned(), json!(resource));
-        fields.insert("amr".to_owned(), json!(self.amr));
+        let told = ["grant", "client_id", "user", "device", "report_only"];
+        let mut fields = call.chosen_facts(&told);
+        fields.insert("resource", resource);
+        fields.insert("amr", Value::from(self.amr));
         call.record(Kind::TokenIssued, fields);
     }
 }

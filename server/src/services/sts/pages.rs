@@ -177,7 +177,7 @@ pub(super) fn blocked(call: &Call, refused: &Refused, shown: &Shown) -> Reply {
         "canary": "",
     });
     let facts = call.facts();
-    let client = facts.get("client_id").and_then(Value::as_str).unwrap_or_default();
+    let client = facts.text("client_id").unwrap_or_default();
     let app = call.world.apps.client(client).map_or(client, |app| app.name.as_str());
     let (code, request, correlation) =
         (shown.code.to_string(), call.request_id.to_string(), call.correlation_id.to_string());

@@ -7,7 +7,7 @@ use http::StatusCode;
 use linarite_core::device::{KnownDevice, TrustType};
 use linarite_core::ids::PolicyId;
 use linarite_core::refusal::{AssertionRefusal, GrantRefusal, SessionRefusal};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::clock::format;
 use crate::directory::Denied;
@@ -127,9 +127,9 @@ impl Refused {
         let mut values: Vec<(&str, &str)> =
             self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let facts = call.facts();
-        let user = facts.get("user").and_then(Value::as_str).unwrap_or("of this grant");
+        let user = facts.text("user").unwrap_or("of this grant");
         let tenant = call.world.tenant.name.as_str();
-        let resource = facts.get("resource").and_then(Value::as_str).unwrap_or_default();
+        let resource = facts.text("resource").unwrap_or_default();
         values.extend([("tenant", tenant), ("now", now.as_str()), ("user", user), ("name", "")]);
         values.extend([("resource", resource), ("state", "unregistered")]);
         let text = fill(&row.text, &values);
@@ -159,16 +159,9 @@ impl Refused {
             let names: Vec<&str> = self.policies.iter().map(|(_, name)| name.as_str()).collect();
             call.note("policies", names);
         }
-        let facts = call.facts();
-        let mut fields = Map::new();
-        for key in
-            ["reason", "aadsts", "grant", "client_id", "user", "device", "resource", "policies"]
-        {
-            if let Some(value) = facts.get(key) {
-                fields.insert(key.to_owned(), value.clone());
-            }
-        }
-        call.record(Kind::TokenDenied, fields);
+        let told =
+            ["reason", "aadsts", "grant", "client_id", "user", "device", "resource", "policies"];
+        call.record(Kind::TokenDenied, call.chosen_facts(&told));
     }
 
     /// The refusal as JSON.

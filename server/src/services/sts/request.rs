@@ -1,7 +1,5 @@
 //! Reading what all requests share: the tenant segment, the client and its secret, the resource and the scopes.
 
-use std::collections::BTreeMap;
-
 use linarite_core::conditional::Platform;
 use linarite_core::ids::AppId;
 
@@ -12,20 +10,17 @@ use crate::world::apps::App;
 
 /// The parameters of a form or a query; of repeated ones the first counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parameters(BTreeMap<String, String>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     pub(super) fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut map = BTreeMap::new();
-        for (key, value) in pairs {
-            map.entry(key.to_ascii_lowercase()).or_insert(value);
-        }
-        Self(map)
+        Self(pairs.into_iter().collect())
     }
 
-    /// A parameter that is there and not empty.
+    /// A parameter that is there and not empty; names have no case.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        let (_, value) = self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
     pub(super) fn need(&self, name: &str) -> Result<&str, Refused> {
@@ -60,8 +55,9 @@ pub(super) fn client<'a>(call: &'a Call, parameters: &Parameters) -> Result<&'a 
 
 /// The client with this id.
 pub(super) fn known_client<'a>(call: &'a Call, id: &str) -> Result<&'a App, Refused> {
-    let shown: String = id.chars().take(100).collect();
-    call.world.apps.client(id).ok_or_else(|| Refused::wire("client-unknown").with("name", shown))
+    call.world.apps.client(id).ok_or_else(|| {
+        Refused::wire("client-unknown").with("name", id.chars().take(100).collect::<String>())
+    })
 }
 
 /// What a token is wanted for.

@@ -22,13 +22,13 @@ use serde_json::{Map, Value};
 use super::call::Call;
 use crate::clock::rfc3339;
 use crate::directory::DirectoryError;
-use crate::journal::Kind;
+use crate::journal::{Fields, Kind};
 
 /// An accepted token.
 #[derive(Clone, Debug)]
 pub struct Accepted {
     /// Its user, as the directory has it now.
-    pub user: User,
+    pub user: Arc<User>,
     /// Its claims.
     pub claims: Arc<Map<String, Value>>,
     /// The device that it is bound to.
@@ -168,13 +168,8 @@ pub fn computer(
 pub fn deny(call: &Call, resource: &str, refusal: AccessRefusal) {
     call.note("reason", refusal.reason());
     let mut fields = about(call, resource);
-    fields.insert("reason".to_owned(), refusal.reason().into());
-    let facts = call.facts();
-    for key in ["operation", "target", "revoked", "counts_from"] {
-        if let Some(fact) = facts.get(key) {
-            fields.insert(key.to_owned(), fact.clone());
-        }
-    }
+    fields.insert("reason", refusal.reason());
+    fields.copy(&call.facts(), &["operation", "target", "revoked", "counts_from"]);
     call.record(Kind::AccessDenied, fields);
 }
 
@@ -182,23 +177,17 @@ pub fn deny(call: &Call, resource: &str, refusal: AccessRefusal) {
 pub fn grant(call: &Call, resource: &str, operation: &str, target: Option<&str>) {
     call.note("operation", operation);
     let mut fields = about(call, resource);
-    fields.insert("operation".to_owned(), operation.into());
+    fields.insert("operation", operation);
     if let Some(target) = target {
-        fields.insert("target".to_owned(), target.into());
+        fields.insert("target", target);
     }
     call.record(Kind::AccessGranted, fields);
 }
 
 /// Who asks, on what, for which resource: the fields that every event about an access begins with.
-pub fn about(call: &Call, resource: &str) -> Map<String, Value> {
-    let facts = call.facts();
-    let mut fields = Map::new();
-    for key in ["user", "device", "app"] {
-        if let Some(value) = facts.get(key) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
-    fields.insert("resource".to_owned(), resource.into());
+pub fn about(call: &Call, resource: &str) -> Fields {
+    let mut fields = call.chosen_facts(&["user", "device", "app"]);
+    fields.insert("resource", resource);
     fields
 }
 

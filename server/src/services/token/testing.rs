@@ -72,7 +72,7 @@ impl TestWorld {
             seed: Some(7),
             clock_start: Some(START),
             clock_mode: Some(ClockMode::Manual),
-            state: None,
+            ..Start::default()
         };
         let world = Arc::new(World::start(&document, start).await.unwrap());
         Self { world, host, router }

@@ -23,7 +23,7 @@ fn ask(world: &TestWorld, authorization: Option<&str>) -> Result<String, AccessR
     let request = request.body(bytes::Bytes::new()).unwrap();
     let link = Link::proxy("files.contoso.test");
     let call = Call::new(std::sync::Arc::clone(&world.world), link, request);
-    accept(&call, "files", &AUDIENCES).unwrap().map(|accepted| accepted.user.upn)
+    accept(&call, "files", &AUDIENCES).unwrap().map(|accepted| accepted.user.upn.clone())
 }
 
 fn with_claims(

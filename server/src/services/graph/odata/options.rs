@@ -5,7 +5,8 @@
 
 use linarite_core::refusal::QueryRefusal;
 
-use crate::services::call::{Call, decode};
+use crate::form::decode;
+use crate::services::call::Call;
 use crate::services::graph::answer::Refused;
 
 /// Devices on a page when nothing is asked.

@@ -270,6 +270,6 @@ async fn a_scan_is_noted() {
     ] {
         let call = call(query);
         assert_eq!(super::super::handle(call.clone()).await.status(), 200);
-        assert_eq!(call.facts().contains_key("scan"), scan, "{query}");
+        assert_eq!(call.has_fact("scan"), scan, "{query}");
     }
 }
