@@ -91,9 +91,10 @@ impl Matcher {
     }
 }
 
-/// A value as it stands in reports: strings in quotes, long ones cut.
+/// A value as it stands in reports: strings in quotes, endless ones cut. Whoever shows it takes the secrets out first and
+/// cuts it then to what people read, because a part of a secret is not recognised as one.
 pub(super) fn short(value: &Value) -> String {
-    const LONGEST: usize = 2_000;
+    const LONGEST: usize = 100_000;
     let text = value.to_string();
     match text.char_indices().nth(LONGEST) {
         None => text,

@@ -25,7 +25,10 @@ impl Runner {
             let text = from.from.text().unwrap_or_default();
             let value = self.captured(&source, seen, context, &from.from.at).await?;
             let Some(value) = value.filter(|value| !value.is_null()) else {
-                let title = format!("`{text}` was not there to be captured{}", there_was(seen));
+                let title = format!(
+                    "`{text}` was not there to be captured{}",
+                    there_was(seen, &self.stage)
+                );
                 return Err(Box::new(Finding::error(
                     "scn::no-capture",
                     from.from.at.clone(),
@@ -115,8 +118,8 @@ impl Runner {
     }
 }
 
-fn there_was(seen: &Seen) -> String {
-    seen.tail().map_or_else(String::new, |tail| {
+fn there_was(seen: &Seen, stage: &super::stage::Stage) -> String {
+    seen.tail(|text| stage.redact(text)).map_or_else(String::new, |tail| {
         let short: String = tail.chars().take(200).collect();
         format!("; there was: {short}")
     })

@@ -13,6 +13,7 @@ pub(crate) mod faults;
 mod group;
 mod http;
 mod judge;
+mod minted;
 pub mod needs;
 pub mod plan;
 pub(crate) mod process;
@@ -239,6 +240,7 @@ async fn one(
         verdict = Verdict::Error;
         reason = Some("a step of `always` failed".to_owned());
     }
+    runner.stage.learn_minted();
     if let Err(why) = evidence(&world, &name.to_string(), options, &runner) {
         verdict = Verdict::Error;
         reason = Some(why);

@@ -117,19 +117,33 @@ impl Seen {
         }
     }
 
-    /// The last lines of what was printed, for reports.
-    pub(crate) fn tail(&self) -> Option<String> {
+    /// The last lines of what was printed, for reports, its secrets taken out by `redact`. They are cut afterwards: a part
+    /// of a secret is not recognised as one.
+    pub(crate) fn tail(&self, redact: impl FnOnce(&str) -> String) -> Option<String> {
+        /// Bytes of the end that are looked at.
+        const END: usize = 64 << 10;
         let text = match (&self.output, &self.answer) {
             (Some(output), _) => output,
             (None, Some(answer)) => &answer.body,
             (None, None) => return None,
         };
-        let lines: Vec<&str> = text.lines().collect();
+        let end = last(text, END);
+        let mut clean = redact(end);
+        if end.len() < text.len() {
+            // What the cut went through may be the rest of a secret.
+            clean = clean.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned());
+        }
+        let lines: Vec<&str> = clean.lines().collect();
         let from = lines.len().saturating_sub(30);
         let tail = lines.get(from..).unwrap_or_default().join("\n");
-        let start = tail.len().saturating_sub(4000);
-        let start = (start..tail.len()).find(|at| tail.is_char_boundary(*at)).unwrap_or(start);
-        let tail = tail.get(start..).unwrap_or_default().to_owned();
+        let tail = last(&tail, 4000).to_owned();
         (!tail.trim().is_empty()).then_some(tail)
     }
+}
+
+/// The end of a text, at most so many bytes.
+fn last(text: &str, most: usize) -> &str {
+    let start = text.len().saturating_sub(most);
+    let start = (start..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(start);
+    text.get(start..).unwrap_or_default()
 }

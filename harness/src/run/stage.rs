@@ -64,8 +64,10 @@ pub(crate) struct Stage {
     /// Commands that go on beside the steps, by name. They end with the stage.
     pub(crate) background: BTreeMap<String, Group>,
     redactor: Redactor,
-    /// What the scenario itself wants hidden.
-    hidden: Vec<Redactor>,
+    /// What the scenario itself wants hidden, and what the world gave to its clients.
+    hidden: Redactor,
+    /// The last event of the journal from which such secrets were taken.
+    learned: u64,
 }
 
 /// Why a stage cannot be set.
@@ -134,8 +136,11 @@ impl Stage {
             told_clock: Arc::clone(&shared.told_clock),
             background: BTreeMap::new(),
             redactor,
-            hidden: Vec::new(),
+            hidden: Redactor::default(),
+            learned: 0,
         };
+        let token = stage.control.1.clone();
+        stage.hidden.add("control_token", &token);
         stage.fill_vars()?;
         stage.write_files()?;
         Ok(stage)
@@ -151,7 +156,7 @@ impl Stage {
         }
         for name in scenario.file.secrets.iter().flatten() {
             if let Some(Value::String(secret)) = self.vars.get(name) {
-                self.hidden.push(Redactor::new([("secret", secret.as_str())]));
+                self.hidden.add("secret", secret);
             }
         }
         Ok(())
@@ -233,8 +238,41 @@ impl Stage {
     /// Takes secrets out of a text; the one place that all reports go through.
     pub(crate) fn redact(&self, text: &str) -> String {
         let work = self.work.path().display().to_string();
-        let text = self.hidden.iter().fold(text.to_owned(), |text, hidden| hidden.redact(&text));
-        self.redactor.redact(&text).replace(&work, "$(work)")
+        self.redactor.redact(&self.hidden.redact(text)).replace(&work, "$(work)")
+    }
+
+    /// What a report shows of a text: without secrets, and cut to what people read.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        const LONGEST: usize = 2000;
+        let mut clean = self.redact(text);
+        if let Some((at, _)) = clean.char_indices().nth(LONGEST) {
+            clean.truncate(at);
+            clean.push_str("...");
+        }
+        clean
+    }
+
+    /// Takes secrets out of every text in a value.
+    pub(crate) fn redact_json(&self, mut value: Value) -> Value {
+        self.hidden.json(&mut value);
+        self.redactor.json(&mut value);
+        value
+    }
+
+    /// Learns the secrets that the world has given to its clients since the last time.
+    pub(crate) fn learn_minted(&mut self) {
+        let events = self.emulator.world().journal.since(self.learned);
+        self.learned = events.last().map_or(self.learned, |event| event.seq);
+        for exchange in events.iter().filter_map(|event| event.exchange.as_ref()) {
+            for (label, secret) in super::minted::of_exchange(exchange) {
+                self.hidden.add(label, &secret);
+            }
+        }
+        for machine in self.machines.values() {
+            for (label, secret) in super::minted::of_machine(machine) {
+                self.hidden.add(label, &secret);
+            }
+        }
     }
 
     /// All exchanges so far as HAR, redacted.
@@ -253,7 +291,7 @@ impl Stage {
 
     /// Makes reports hide one more value.
     pub(crate) fn keep_secret(&mut self, value: &str) {
-        self.hidden.push(Redactor::new([("capture", value)]));
+        self.hidden.add("capture", value);
     }
 
     fn object(&self, name: &str) -> Option<Value> {

@@ -326,7 +326,9 @@ impl Runner {
         let begun = self.stage.now().millis();
         let mut tried = Tried { attempts: 1, ..Tried::default() };
         let checks: &[Expect] = if let Action::Check(checks) = action { checks } else { &[] };
-        match act(&mut self.stage, context, action, &acted.at).await {
+        let acted_out = act(&mut self.stage, context, action, &acted.at).await;
+        self.stage.learn_minted();
+        match acted_out {
             Ok(seen) => {
                 let judges = expects.iter().flat_map(|e| e.iter()).any(Expect::judges_outcome);
                 if let (Some(why), false) = (&seen.failed, judges) {
@@ -426,10 +428,10 @@ impl Runner {
             (self.tell)(RunEvent::Expect {
                 name: self.name.clone(),
                 step: number,
-                path: judged.outcome.path.clone(),
+                path: self.stage.redact(&judged.outcome.path),
                 ok: judged.outcome.ok,
-                expected: self.stage.redact(&judged.outcome.expected),
-                actual: self.stage.redact(&judged.outcome.actual),
+                expected: self.stage.shown(&judged.outcome.expected),
+                actual: self.stage.shown(&judged.outcome.actual),
                 line: judged.at.line,
                 column: judged.at.column,
             });
@@ -442,14 +444,15 @@ impl Runner {
             Verdict::Fail
         };
         let bad = verdict.is_bad();
-        let failure = bad.then(|| self.stage.redact(&failure(step, tried)));
+        let failure =
+            bad.then(|| self.stage.redact(&failure(step, tried, |text| self.stage.shown(text))));
         let journal = if bad { self.last_events() } else { Vec::new() };
         (self.tell)(RunEvent::StepEnd {
             name: self.name.clone(),
             step: number,
             verdict,
             failure,
-            output: tried.seen.tail().map(|tail| self.stage.redact(&tail)),
+            output: tried.seen.tail(|text| self.stage.redact(text)),
             journal,
             attempts: tried.attempts,
             ms: watch.micros() / 1000,
@@ -461,23 +464,25 @@ impl Runner {
     fn last_events(&self) -> Vec<Value> {
         let world = self.stage.world();
         let from = world.journal.last().saturating_sub(5);
-        world.journal.since(from).iter().map(|event| event.to_json(false)).collect()
+        let events = world.journal.since(from);
+        events.iter().map(|event| self.stage.redact_json(event.to_json(false))).collect()
     }
 }
 
-/// What went wrong in a step, with excerpts of the file.
-fn failure(step: &Step, tried: &Tried) -> String {
+/// What went wrong in a step, with excerpts of the file; `shown` takes secrets out of a text and cuts it.
+fn failure(step: &Step, tried: &Tried, shown: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
+    let told = |code, at: &Span, title| Finding { title, ..Finding::error(code, at.clone(), "") };
     if let Some((at, why)) = &tried.broken {
-        let finding = Finding::error("step", at.clone(), why.clone());
+        let finding = told("step", at, shown(why));
         text.push_str(finding.render(false).trim_end());
         text.push('\n');
     }
     for judged in tried.judged.iter().filter(|judged| !judged.outcome.ok) {
         let outcome = &judged.outcome;
-        let title =
-            format!("{}: expected {}, was {}", outcome.path, outcome.expected, outcome.actual);
-        let finding = Finding::error("expect", judged.at.clone(), title);
+        let (expected, actual) = (shown(&outcome.expected), shown(&outcome.actual));
+        let title = format!("{}: expected {expected}, was {actual}", outcome.path);
+        let finding = told("expect", &judged.at, title);
         text.push_str(finding.render(false).trim_end());
         text.push('\n');
     }

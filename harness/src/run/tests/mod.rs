@@ -2,6 +2,7 @@
 
 mod background;
 mod faults;
+mod redaction;
 mod verdicts;
 
 use std::sync::{Arc, Mutex};

@@ -7,7 +7,7 @@
 //! signature (section 8 of the scenario reference).
 //!
 //! Left out: secrets of fewer than four characters, and former passwords outside the places that hold passwords;
-//! base64 that is broken into lines; an encoding inside another one; secrets inside compressed or encrypted bodies.
+//! base64 and hexadecimal digits that are broken into lines; an encoding inside another one, but for JSON around it; secrets inside compressed or encrypted bodies.
 
 mod structure;
 #[cfg(test)]
@@ -61,6 +61,11 @@ impl Redactor {
             values.add(label, secret);
         }
         Self { values }
+    }
+
+    /// Lets it know one more secret by value, with a word for what it is.
+    pub fn add(&mut self, label: &str, secret: &str) {
+        self.values.add(label, secret);
     }
 
     /// A redactor that knows the secrets of a world: passwords of its users, as they are and as the world file has them,

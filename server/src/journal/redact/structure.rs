@@ -11,7 +11,7 @@ use super::{Span, Tag};
 use crate::keys::encoding::from_url;
 
 /// Members whose values are secrets wherever they stand.
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 13] = [
     "access_token",
     "assertion",
     "client_assertion",
@@ -23,6 +23,7 @@ const MEMBERS: [&str; 12] = [
     "password",
     "refresh_token",
     "session_key_jwe",
+    "signaturevalue",
     "tgt",
 ];
 /// Parameters whose values are secrets in forms and queries.

@@ -1,8 +1,8 @@
 //! Finding known secrets by value, in whatever encoding.
 //!
 //! A text is read as it is, percent-decoded (with and without `+` for a space), with the escapes of JSON resolved, and
-//! with those of XML resolved; in each reading the secrets are looked for in plain and in base64 at every alignment. That
-//! finds an encoding however it was written. The usual written forms are looked for as well, because what stands
+//! with those of XML resolved; in each reading the secrets are looked for in plain, in hexadecimal digits and in base64 at every
+//! alignment. That finds an encoding however it was written. The usual written forms are looked for as well, because what stands
 //! before a secret can spoil a reading of it.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use std::ops::Range;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Span, Tag};
-use crate::keys::encoding::{to_standard, to_url};
+use crate::keys::encoding::{to_hex, to_standard, to_url};
 use crate::services::reply::escape;
 
 /// Characters of the shortest secret that is looked for: shorter ones are in every text by chance.
@@ -76,15 +76,17 @@ impl Values {
         if self.index.is_empty() {
             return;
         }
-        let has = |c: char| text.contains(c);
-        let readings = [
-            Some(Reading::plain(text)),
-            has('%').then(|| Reading::percent(text, false)),
-            (has('+')).then(|| Reading::percent(text, true)),
-            has('\\').then(|| Reading::json(text)),
-            has('&').then(|| Reading::xml(text)),
-        ];
-        for reading in readings.into_iter().flatten() {
+        let mut readings = vec![Reading::plain(text)];
+        readings.extend(Reading::resolved_ways(text));
+        // A report quotes what was printed as JSON, and that may hold an encoding of its own.
+        let json = text.contains('\\').then(|| Reading::json(text));
+        if let Some(json) = json
+            && let Ok(inner) = std::str::from_utf8(&json.bytes)
+        {
+            let inner = Reading::resolved_ways(inner).into_iter();
+            readings.extend(inner.map(|inner| inner.within(&json)));
+        }
+        for reading in readings {
             for at in 0..reading.bytes.len() {
                 if let Some(pattern) = self.longest_at(&reading, at) {
                     let range = reading.range(text, at..at + pattern.bytes.len());
@@ -119,6 +121,9 @@ fn written_forms(secret: &str) -> Vec<Vec<u8>> {
             forms.push(text.get(from..to).unwrap_or_default().to_owned());
         }
     }
+    let hex = to_hex(secret.as_bytes());
+    forms.push(hex.to_ascii_uppercase());
+    forms.push(hex);
     forms.into_iter().filter(|form| form.len() >= SHORTEST).map(String::into_bytes).collect()
 }
 
@@ -131,12 +136,34 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// The text as it is.
     const fn plain(text: &'a str) -> Self {
         Self { bytes: Cow::Borrowed(text.as_bytes()), starts: None }
     }
 
+    /// The readings of a text that resolve escapes which are in it.
+    fn resolved_ways(text: &str) -> Vec<Reading<'static>> {
+        let has = |c: char| text.contains(c);
+        let readings = [
+            has('%').then(|| Reading::percent(text, false)),
+            has('+').then(|| Reading::percent(text, true)),
+            has('\\').then(|| Reading::json(text)),
+            has('&').then(|| Reading::xml(text)),
+        ];
+        readings.into_iter().flatten().collect()
+    }
+
+    /// This reading of the bytes of another one, with places in the text of that one.
+    fn within(self, outer: &Reading<'_>) -> Self {
+        let place = |at: usize| outer.starts.as_ref().map_or(Some(at), |o| o.get(at).copied());
+        let starts = self
+            .starts
+            .map(|starts| starts.into_iter().map(|at| place(at).unwrap_or_default()).collect());
+        Self { bytes: self.bytes, starts }
+    }
+
     /// Resolves what `step` recognises at the head of the rest: the bytes that it stands for, and how long it is.
-    fn resolved<F>(text: &str, step: F) -> Self
+    fn resolved<F>(text: &str, step: F) -> Reading<'static>
     where
         F: Fn(&str) -> Option<(Unit, usize)>,
     {
@@ -164,10 +191,10 @@ impl<'a> Reading<'a> {
             at += length;
         }
         starts.push(text.len());
-        Self { bytes: Cow::Owned(bytes), starts: Some(starts) }
+        Reading { bytes: Cow::Owned(bytes), starts: Some(starts) }
     }
 
-    fn percent(text: &str, plus_is_space: bool) -> Self {
+    fn percent(text: &str, plus_is_space: bool) -> Reading<'static> {
         Self::resolved(text, |rest| match rest.as_bytes() {
             [b'%', high, low, ..] => {
                 let digit = |byte: &u8| char::from(*byte).to_digit(16);
@@ -179,7 +206,7 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn json(text: &str) -> Self {
+    fn json(text: &str) -> Reading<'static> {
         Self::resolved(text, |rest| {
             let escaped = rest.strip_prefix('\\')?;
             let plain = match escaped.chars().next()? {
@@ -196,7 +223,7 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn xml(text: &str) -> Self {
+    fn xml(text: &str) -> Reading<'static> {
         /// More than any reference to a character needs.
         const LONGEST: usize = 12;
         Self::resolved(text, |rest| {
