@@ -71,6 +71,7 @@ pub(crate) async fn act(
         | Action::RemoveAccount
         | Action::Leave
         | Action::Dsregcmd(_)
+        | Action::Autoworkplace(_)
         | Action::SignIn(_)
         | Action::SignOut
         | Action::Wipe(_)
@@ -150,6 +151,10 @@ async fn on_machine(
         Action::Dsregcmd(arguments) => {
             let arguments = arguments.resolve(stage)?;
             machine.dsregcmd(&wire, &arguments, context.elevated, who).await
+        }
+        Action::Autoworkplace(arguments) => {
+            let arguments = arguments.resolve(stage)?;
+            machine.autoworkplace(&wire, &arguments, who).await
         }
         Action::SignIn(action) => {
             let (upn, password) = account(stage, context, action.password.as_ref(), at)?;
@@ -272,6 +277,9 @@ fn note_tool(stage: &Stage, name: &str, machine: &Machine, context: &Context, ac
     let (tool, args) = match action {
         Action::Dsregcmd(arguments) => {
             ("dsregcmd", arguments.literal().cloned().unwrap_or_default())
+        }
+        Action::Autoworkplace(arguments) => {
+            ("autoworkplace", arguments.literal().cloned().unwrap_or_default())
         }
         Action::Join(_) => ("join", String::new()),
         Action::AddAccount => ("add-account", String::new()),

@@ -519,6 +519,7 @@ pub(crate) fn word(step: &Step) -> &'static str {
         Some(Action::RemoveAccount) => "remove_account",
         Some(Action::Leave) => "leave",
         Some(Action::Dsregcmd(_)) => "dsregcmd",
+        Some(Action::Autoworkplace(_)) => "autoworkplace",
         Some(Action::SignIn(_)) => "sign_in",
         Some(Action::SignOut) => "sign_out",
         Some(Action::Wipe(_)) => "wipe",

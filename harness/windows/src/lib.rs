@@ -6,10 +6,11 @@
 //! [`Clock`], a [`Chance`] and the board of public test keys. A [`Machine`] acts on it; each act gives an [`Outcome`] and
 //! never panics, whatever the services answer. [`Machine::snapshot`] and [`Machine::restore`] carry a machine over.
 //!
-//! Left out, and saying so when asked: down-level registration (`autoworkplace`), sign-in pages of federation servers,
+//! Left out, and saying so when asked: sign-in pages of federation servers,
 //! Windows Hello, mobile device management.
 
 mod answers;
+mod autoworkplace;
 mod der;
 mod dsregcmd;
 pub mod hresult;

@@ -3,7 +3,7 @@
 //! MS-DVRJ and its Azure dialect; FAQ A9, A12 to A15. Duplicates live here: nothing in a join looks at the name of the
 //! device, so the same computer joined twice is two records. Only a hybrid join finds its record again, by the id that
 //! the computer object had on premises.
-//! Left out: re-use of a record by a second join, down-level enrolment, and who of the users may join beyond "everyone"
+//! Left out: re-use of a record by a second join, and who of the users may join beyond "everyone"
 //! and "nobody".
 
 use crate::device::{Device, DeviceKey, Management, TrustType};
@@ -21,10 +21,12 @@ pub enum JoinKind {
     Join,
     /// 4: registered, "Add Work or School Account".
     Register,
+    /// A computer of a domain with an older Windows, enrolled by SOAP for one user of the domain (MS-DVRE; FAQ A3, A14).
+    DownLevel,
 }
 
 impl JoinKind {
-    /// The kind with this number; the hybrid one (6) has a request of its own.
+    /// The kind with this number; the hybrid one (6) has a request of its own, and older systems a protocol of theirs.
     pub const fn from_wire(number: u64) -> Result<Self, JoinRefusal> {
         match number {
             0 => Ok(Self::Join),
@@ -37,7 +39,8 @@ impl JoinKind {
     pub const fn wire(self) -> u8 {
         match self {
             Self::Join => 0,
-            Self::Register => 4,
+            // Older systems send no number; their certificates are a user's, as those of a registration.
+            Self::Register | Self::DownLevel => 4,
         }
     }
 
@@ -46,6 +49,7 @@ impl JoinKind {
         match self {
             Self::Join => TrustType::AzureAd,
             Self::Register => TrustType::Workplace,
+            Self::DownLevel => TrustType::ServerAd,
         }
     }
 }

@@ -270,10 +270,11 @@ pub(super) fn count(c: &Connection, key: &str, by: i64) -> Result<i64, Directory
     Ok(update.query_row(params![key, by], |row| row.get(0))?)
 }
 
-/// Notes that a device record came or went: the count of all, and that of its owner unless it is a hybrid one.
+/// Notes that a device record came or went: the count of all, and that of its owner. Records that came by synchronisation
+/// have none, and so count for nobody.
 pub(super) fn count_device(c: &Connection, device: &Device, by: i64) -> Result<(), DirectoryError> {
     count(c, "count:devices", by)?;
-    if let (Some(owner), false) = (device.owner, device.trust == TrustType::ServerAd) {
+    if let Some(owner) = device.owner {
         c.prepare_cached("UPDATE users SET devices = max(devices + ?2, 0) WHERE id = ?1")?
             .execute(params![id(owner.guid()), by])?;
     }

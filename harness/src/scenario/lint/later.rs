@@ -12,8 +12,7 @@ const FILE: [&str; 3] = ["lab", "serial", "locks"];
 const WORLD: [&str; 1] = ["mdm"];
 
 /// Keys of a step.
-const STEP: [&str; 8] =
-    ["autoworkplace", "rename", "restart", "tool", "parallel", "pause", "note", "lab"];
+const STEP: [&str; 7] = ["rename", "restart", "tool", "parallel", "pause", "note", "lab"];
 
 /// Keys within an action or a judgement.
 const WITHIN: [(&str, &[&str]); 4] = [
@@ -69,7 +68,7 @@ pub(super) fn world(world: &World, findings: &mut Vec<Finding>) {
     for (_, machine) in world.node.get("machines").map_or(&[][..], Node::entries) {
         keys(machine, &["state"], findings);
         if let Some(os) = machine.get("os")
-            && let Some(word @ ("windows-7" | "windows-8.1" | "linux")) = os.text()
+            && let Some(word @ "linux") = os.text()
         {
             findings.push(later(&format!("machines with {word}"), &os.at));
         }

@@ -27,6 +27,7 @@ const ON_MACHINE: [&str; 9] = [
     "remove_account",
     "leave",
     "dsregcmd",
+    "autoworkplace",
     "sign_in",
     "sign_out",
     "wipe",

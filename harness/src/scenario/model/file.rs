@@ -189,9 +189,9 @@ words! {
         Windows10 = "windows-10",
         /// Windows 11.
         Windows11 = "windows-11",
-        /// Windows 7. Not emulated yet.
+        /// Windows 7.
         Windows7 = "windows-7",
-        /// Windows 8.1. Not emulated yet.
+        /// Windows 8.1.
         Windows81 = "windows-8.1",
         /// Linux. Not emulated yet.
         Linux = "linux",

@@ -42,7 +42,7 @@ record! {
         leave: Option<Nothing>,
         /// The emulated dsregcmd with these arguments, such as /status.
         dsregcmd: Option<Tpl<String>>,
-        /// The emulated autoworkplace. Not emulated yet.
+        /// The emulated autoworkplace with these arguments, such as /j.
         autoworkplace: Option<Tpl<String>>,
         /// The user signs in to Windows.
         sign_in: Option<SignInAction>,
@@ -145,6 +145,8 @@ pub enum Action<'a> {
     Leave,
     /// `dsregcmd`, with its arguments.
     Dsregcmd(&'a Tpl<String>),
+    /// `autoworkplace`, with its arguments.
+    Autoworkplace(&'a Tpl<String>),
     /// `sign_in`
     SignIn(&'a SignInAction),
     /// `sign_out`
@@ -203,6 +205,7 @@ impl Step {
         let first = |of: Option<Action<'_>>| of.is_some();
         let found = [
             self.dsregcmd.as_ref().map(Action::Dsregcmd),
+            self.autoworkplace.as_ref().map(Action::Autoworkplace),
             self.sign_in.as_ref().map(Action::SignIn),
             self.wipe.as_ref().map(Action::Wipe),
             self.network.as_ref().map(Action::Network),
@@ -222,7 +225,6 @@ impl Step {
             return action;
         }
         let later = [
-            (self.autoworkplace.is_some(), "autoworkplace"),
             (self.rename.is_some(), "rename"),
             (self.restart.is_some(), "restart"),
             (self.tool.is_some(), "tool"),

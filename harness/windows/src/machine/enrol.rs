@@ -159,6 +159,12 @@ fn tenant(json: &Value) -> Tenant {
         auth_code_url: get(&["AuthenticationService", "OAuth2", "AuthCodeEndpoint"]),
         access_token_url: get(&["AuthenticationService", "OAuth2", "TokenEndpoint"]),
         join: service("DeviceJoinService", "ServiceVersion", "JoinEndpoint", "JoinResourceId"),
+        enrolment: service(
+            "DeviceRegistrationService",
+            "ServiceVersion",
+            "RegistrationEndpoint",
+            "RegistrationResourceId",
+        ),
         key: service(
             "KeyProvisioningService",
             "ServiceVersion",
@@ -180,7 +186,7 @@ fn tenant(json: &Value) -> Tenant {
     }
 }
 
-async fn registration_token(
+pub(super) async fn registration_token(
     line: &Line,
     tenant: &Tenant,
     upn: &str,
@@ -326,14 +332,14 @@ pub(super) async fn certified(
     })
 }
 
-struct Seen {
-    device_id: String,
-    not_before_ms: i64,
-    not_after_ms: i64,
+pub(super) struct Seen {
+    pub(super) device_id: String,
+    pub(super) not_before_ms: i64,
+    pub(super) not_after_ms: i64,
 }
 
 /// Checks a device certificate against the key that asked for it.
-fn read_certificate(der: &[u8], key: PoolKey) -> Result<Seen, String> {
+pub(super) fn read_certificate(der: &[u8], key: PoolKey) -> Result<Seen, String> {
     let Ok((rest, certificate)) = X509Certificate::from_der(der) else {
         return Err("it is not an X.509 certificate".to_owned());
     };

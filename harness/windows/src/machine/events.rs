@@ -1,6 +1,7 @@
 //! The machine's event log: what its registration and its sign-in left there (device-registration.md 17).
 //!
-//! Kept are 304 to 307 of the registration log and 1081, 1084 and 1088 of the sign-in log. The texts are short; what
+//! Kept are 304 to 307 of the registration log, 1081, 1084 and 1088 of the sign-in log, and 102, 103 and 200 of the log of
+//! older systems. The texts are short; what
 //! Windows puts into them stands in `data` under the names that its own texts use. The newest 200 are kept.
 
 use std::collections::BTreeMap;
@@ -15,6 +16,9 @@ const REGISTRATION: &str = "Microsoft-Windows-User Device Registration/Admin";
 
 /// The log of the sign-in.
 const SIGN_IN: &str = "Microsoft-Windows-AAD/Operational";
+
+/// The log of older systems.
+const WORKPLACE_JOIN: &str = "Microsoft-Workplace Join/Admin";
 
 /// How many events are kept.
 const KEPT: usize = 200;
@@ -69,6 +73,28 @@ impl EventLog {
         data.insert("Registration type".to_owned(), kind.to_owned());
         let message = format!("Automatic registration failed in the {phase} phase.");
         self.add(Event { log: REGISTRATION.to_owned(), id, at_ms, message, data });
+    }
+
+    /// Registration of an older system failed: discovery without an answer (102) or with an HTTP error (103), or for want
+    /// of room for another device (200). The log has no number for what goes wrong elsewhere, and keeps nothing of it.
+    pub(super) fn workplace_join_failed(&mut self, at_ms: i64, phase: &str, failure: &Failure) {
+        let (id, what) = match (phase, failure.info.http_status) {
+            _ if failure.hresult == hresult::DSREG_QUOTA => (200, "the user has too many devices"),
+            ("discover", Some(_)) => (103, "discovery was answered with an HTTP error"),
+            ("discover", None) => (102, "discovery failed"),
+            _ => return,
+        };
+        let mut data = details(failure);
+        if let Some(status) = failure.info.http_status {
+            data.insert("HTTP status".to_owned(), status.to_string());
+        }
+        let message = format!("Workplace Join failed: {what}.");
+        self.add(Event { log: WORKPLACE_JOIN.to_owned(), id, at_ms, message, data });
+    }
+
+    /// The newest failure of an older system's registration.
+    pub(crate) fn newest_of_workplace_join(&self) -> Option<&Event> {
+        self.0.iter().rev().find(|event| event.log == WORKPLACE_JOIN)
     }
 
     /// Automatic registration succeeded.

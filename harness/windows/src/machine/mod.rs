@@ -1,12 +1,13 @@
 //! A machine: a name, an operating system, its local Windows users, and a memory that survives between steps.
 //!
 //! Each act stands in its own file: joining and registering ([`join`], on top of [`enrol`]), leaving ([`leave`]), signing
-//! in ([`sign_in`], [`realm`], [`federation`]), the automatic join of domain computers ([`hybrid`]), the primary refresh
+//! in ([`sign_in`], [`realm`], [`federation`]), the automatic join of domain computers ([`hybrid`], older ones [`down_level`]), the primary refresh
 //! token ([`prt`]), tokens ([`token`], [`authorize`]), the event log ([`events`]). FAQ cases A6 to A17, A23, A25, A27.
 //!
-//! Left out: down-level registration, Windows Hello, MDM. They say "not emulated".
+//! Left out: Windows Hello, MDM. They say "not emulated".
 
 mod authorize;
+mod down_level;
 mod enrol;
 mod events;
 mod federation;
@@ -41,10 +42,10 @@ pub use self::token::{Flow, TokenRequest, client_id};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Os {
-    /// Windows 7; down-level, not emulated yet.
+    /// Windows 7: it registers by `autoworkplace`, once for each user of its domain.
     #[serde(rename = "windows-7")]
     Windows7,
-    /// Windows 8.1; down-level, not emulated yet.
+    /// Windows 8.1, likewise.
     #[serde(rename = "windows-8.1")]
     Windows81,
     /// Windows 10.
@@ -79,6 +80,11 @@ impl Os {
             Self::Windows11 => "10.0.22631.4460",
             Self::Linux => "1",
         }
+    }
+
+    /// Whether it is one of the systems before Windows 10, which register by SOAP.
+    pub fn is_down_level(self) -> bool {
+        matches!(self, Self::Windows7 | Self::Windows81)
     }
 
     fn is_emulated(self) -> bool {
@@ -291,7 +297,8 @@ impl Machine {
         let uses = |profile: &Profile| {
             let cached = profile.cached.iter().map(|cached| &cached.upn);
             let added = profile.work_accounts.iter().map(|account| &account.registration.upn);
-            cached.chain(added).any(|known| known.eq_ignore_ascii_case(upn))
+            let domain = profile.domain.iter().map(|session| &session.upn);
+            cached.chain(added).chain(domain).any(|known| known.eq_ignore_ascii_case(upn))
         };
         let current = self.memory.current.as_deref();
         let signed_in = current.and_then(|key| self.memory.profiles.get_key_value(key));
@@ -318,7 +325,9 @@ impl Machine {
             return None;
         }
         let what = match self.spec.os {
-            Os::Windows7 | Os::Windows81 => "down-level registration (autoworkplace)",
+            Os::Windows7 | Os::Windows81 => {
+                "an act of Windows 10 on an older one (see autoworkplace)"
+            }
             Os::Linux | Os::Windows10 | Os::Windows11 => "a Windows client on Linux",
         };
         Some(Outcome::not_emulated(&format!("{what}; {} runs {}", self.spec.key, self.spec.os)))

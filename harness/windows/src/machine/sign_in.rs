@@ -3,7 +3,9 @@
 //! On a joined machine the cloud (or the user's federation server, FAQ A25) checks the password, and the cloud gives a primary refresh token. When it does not, whatever the
 //! reason, the last password that worked still opens the desktop (FAQ N13, N31), without a new token. Otherwise the lock
 //! screen says that the user name or password is incorrect, and the status tells the reasons apart (errors.md 4, FAQ A22,
-//! A23). On a machine that is not joined only local users sign in, without the network.
+//! A23). On a machine that is not joined only local users sign in, without the
+//! network, or users of its domain, whose controller is not emulated and believes every password; their sign-in lets the
+//! scheduled task register the computer.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -14,7 +16,7 @@ use super::enrol::{Enrolled, JoinType, domain_of, enrol};
 use super::mdm::Terms;
 use super::prt::{diagnostics, logon_status};
 use super::realm::realm;
-use super::state::CachedLogon;
+use super::state::{CachedLogon, DomainLogon};
 use crate::hresult;
 use crate::outcome::{Failure, Outcome};
 use crate::wire::{Line, Speaker, Wire};
@@ -40,11 +42,17 @@ impl Machine {
         upn: &str,
         password: &str,
     ) -> Outcome {
-        if let Some(refusal) = self.not_this_os() {
+        if !self.spec.os.is_down_level()
+            && let Some(refusal) = self.not_this_os()
+        {
             return refusal;
         }
+        let local = windows_user.is_some_and(|name| self.is_local(name));
         if self.memory.device.is_none() {
-            return self.local_sign_in(windows_user, upn);
+            return match &self.spec.domain {
+                Some(_) if !local => self.domain_sign_in(wire, windows_user, upn, password).await,
+                _ => self.local_sign_in(windows_user, upn),
+            };
         }
         let key = windows_user.map_or_else(|| self.session_of(upn), str::to_lowercase);
         let line = self.line(wire);
@@ -62,6 +70,21 @@ impl Machine {
                 Outcome {
                     output: format!(
                         "{key} signed in to {} with the cached logon; no new primary refresh token: {}\n",
+                        self.spec.name, failure.info.message
+                    ),
+                    error: Some(*failure.info),
+                    ..Outcome::default()
+                }
+            }
+            Err(failure) if self.opens_by_domain(&failure) => {
+                let session = DomainLogon { upn: upn.to_owned(), password: password.to_owned() };
+                let profile = self.profile(&key);
+                profile.domain = Some(session);
+                profile.signed_in = true;
+                self.memory.current = Some(key.clone());
+                Outcome {
+                    output: format!(
+                        "{key} signed in to {} by its domain; no primary refresh token: {}\n",
                         self.spec.name, failure.info.message
                     ),
                     error: Some(*failure.info),
@@ -109,7 +132,9 @@ impl Machine {
     fn session_of(&self, upn: &str) -> String {
         let mut profiles = self.memory.profiles.iter();
         let known = profiles.find(|(_, profile)| {
-            profile.cached.as_ref().is_some_and(|cached| cached.upn.eq_ignore_ascii_case(upn))
+            let cached = profile.cached.iter().map(|cached| &cached.upn);
+            let domain = profile.domain.iter().map(|session| &session.upn);
+            cached.chain(domain).any(|known| known.eq_ignore_ascii_case(upn))
         });
         known.map_or_else(|| upn.to_lowercase(), |(key, _)| key.clone())
     }
@@ -122,10 +147,56 @@ impl Machine {
         })
     }
 
+    fn is_local(&self, name: &str) -> bool {
+        self.spec.windows_users.iter().any(|user| user.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the domain opens the desktop although the cloud gave no token: it does unless the password is the reason.
+    fn opens_by_domain(&self, failure: &Failure) -> bool {
+        let credentials = [50034, 50053, 50055, 50056, 50057, 50126, 50144];
+        let refused = failure.info.aadsts.is_some_and(|code| credentials.contains(&code));
+        self.spec.domain.is_some() && self.online && !refused
+    }
+
+    /// Signs a user of the domain in to a computer that is not joined, and lets the scheduled task register it.
+    async fn domain_sign_in(
+        &mut self,
+        wire: &Wire,
+        windows_user: Option<&str>,
+        upn: &str,
+        password: &str,
+    ) -> Outcome {
+        let key = windows_user.map_or_else(|| self.session_of(upn), str::to_lowercase);
+        let known = self.memory.profiles.get(&key).is_some_and(|profile| {
+            profile.domain.as_ref().is_some_and(|session| session.upn.eq_ignore_ascii_case(upn))
+        });
+        if !self.online && !known {
+            let message = format!("{}: no domain controller can be reached", self.spec.name);
+            return lock_screen(Failure::new(hresult::STATUS_LOGON_FAILURE, message));
+        }
+        let session = DomainLogon { upn: upn.to_owned(), password: password.to_owned() };
+        let profile = self.profile(&key);
+        profile.domain = Some(session);
+        profile.signed_in = true;
+        self.memory.current = Some(key.clone());
+        let task = self.task_of_sign_in(wire, &key).await;
+        Outcome::done(format!("{key} signed in to {} by its domain\n{task}", self.spec.name))
+    }
+
+    /// What the scheduled task does at a sign-in; says it in one line.
+    async fn task_of_sign_in(&mut self, wire: &Wire, key: &str) -> String {
+        let outcome = if self.spec.os.is_down_level() {
+            self.down_level_join(wire, key).await
+        } else {
+            self.automatic_join(wire).await
+        };
+        let first = outcome.output.lines().next().unwrap_or_default();
+        format!("the scheduled task: {first}\n")
+    }
+
     fn local_sign_in(&mut self, windows_user: Option<&str>, upn: &str) -> Outcome {
         let is_local = |name: &str| {
-            self.spec.windows_users.iter().any(|user| user.eq_ignore_ascii_case(name))
-                || self.memory.profiles.contains_key(&name.to_lowercase())
+            self.is_local(name) || self.memory.profiles.contains_key(&name.to_lowercase())
         };
         match windows_user {
             Some(name) if is_local(name) => {

@@ -74,6 +74,9 @@ pub(crate) struct Tenant {
     pub(crate) auth_code_url: String,
     pub(crate) access_token_url: String,
     pub(crate) join: ServiceEntry,
+    /// The enrolment of older systems.
+    #[serde(default)]
+    pub(crate) enrolment: ServiceEntry,
     pub(crate) key: ServiceEntry,
     pub(crate) web_authn: ServiceEntry,
     pub(crate) management: ServiceEntry,
@@ -100,6 +103,9 @@ pub(crate) enum DeviceAuth {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Profile {
     pub(crate) signed_in: bool,
+    /// The account of the domain behind this Windows user, once it has signed in with it.
+    #[serde(default)]
+    pub(crate) domain: Option<DomainLogon>,
     /// The cloud account behind this Windows user, once it has signed in with it.
     pub(crate) cached: Option<CachedLogon>,
     pub(crate) prt: Option<Prt>,
@@ -107,6 +113,13 @@ pub(crate) struct Profile {
     pub(crate) work_accounts: Vec<WorkAccount>,
     /// The last refresh token by client id.
     pub(crate) refresh_tokens: BTreeMap<String, String>,
+}
+
+/// A session in the Active Directory domain: what stands for the user's Kerberos ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DomainLogon {
+    pub(crate) upn: String,
+    pub(crate) password: String,
 }
 
 /// What lets a user in without the network: a salted verifier of the last password that worked.

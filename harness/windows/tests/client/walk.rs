@@ -427,7 +427,7 @@ async fn what_is_not_emulated_says_so_by_name() {
     let stage = Stage::new().await;
     let mut old = Machine::new(MachineSpec { os: Os::Windows7, ..MachineSpec::default() });
     let outcome = stage.join(&mut old).await;
-    assert!(outcome.output.contains("not emulated: down-level registration"), "{}", outcome.output);
+    assert!(outcome.output.contains("not emulated: an act of Windows 10"), "{}", outcome.output);
     let unknown = stage.joined().await.dsregcmd(&stage.wire, "/refreshprt", true, None).await;
     assert!(unknown.output.contains("not emulated: dsregcmd /refreshprt"), "{}", unknown.output);
 }

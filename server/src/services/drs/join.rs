@@ -243,13 +243,9 @@ fn sid_proof(data: &Body<'_>, certificate: &[u8]) -> Result<SidProof, Refused> {
     Ok(SidProof { sid, stamped, signature_fits })
 }
 
-pub(super) fn answer(
-    call: &Call,
-    joined: Joined<Vec<u8>>,
-    body: &Body<'_>,
-) -> Result<Reply, Refused> {
-    let Joined { device, user, issued } = joined;
-    let key = device.key.as_ref().ok_or_else(|| Refused::malformed("no certificate was issued"))?;
+/// Notes and journals a join that was made.
+pub(super) fn recorded(call: &Call, joined: &Joined<Vec<u8>>) {
+    let Joined { device, user, .. } = joined;
     call.note_device(device.device_id);
     let mut fields = Map::new();
     let mut field = |key: &str, value: Value| fields.insert(key.to_owned(), value);
@@ -257,8 +253,18 @@ pub(super) fn answer(
     field("name", device.display_name.as_str().into());
     field("trust", device.trust.word().into());
     field("user", user.as_ref().map(|user| user.upn.clone()).into());
-    field("thumbprint", key.thumbprint.to_string().into());
+    field("thumbprint", device.key.as_ref().map(|key| key.thumbprint.to_string()).into());
     call.record(Kind::Join, fields);
+}
+
+pub(super) fn answer(
+    call: &Call,
+    joined: Joined<Vec<u8>>,
+    body: &Body<'_>,
+) -> Result<Reply, Refused> {
+    recorded(call, &joined);
+    let Joined { device, user, issued } = joined;
+    let key = device.key.as_ref().ok_or_else(|| Refused::malformed("no certificate was issued"))?;
     let wants_sids = body
         .get("Attributes")
         .and_then(Value::as_object)

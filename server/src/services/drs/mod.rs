@@ -1,12 +1,14 @@
 //! enterpriseregistration.windows.net: device registration.
 //!
 //! Discovery and contract (MS-DVRD and its successor), join and register (MS-DVRJ, the service's dialect), hybrid join,
-//! delete by mutual TLS, nonce, Windows Hello keys (MS-KPP). Section numbers in the modules are those of the device
+//! delete by mutual TLS, SOAP enrolment of older systems (MS-DVRE), nonce, Windows Hello keys (MS-KPP). Section numbers in the modules are those of the device
 //! registration notes.
-//! Left out: SOAP enrolment of older systems, precreation, WebAuthn, password policy, management; each is refused by name.
+//! Left out: precreation, WebAuthn, password policy, management; each is refused by name.
 
 mod delete;
 mod discovery;
+mod enrolment;
+mod envelope;
 mod hello;
 mod join;
 mod refuse;
@@ -28,6 +30,7 @@ pub fn router() -> Router {
         .route("/enrollmentserver/device/", post(join::join))
         .route("/enrollmentserver/device/{id}", on_delete(delete::delete).put(join::hybrid))
         .route("/enrollmentserver/device/{id}/", on_delete(delete::delete).put(join::hybrid))
+        .route("/enrollmentserver/deviceenrollmentwebservice.svc", post(enrolment::enrol))
         .route("/enrollmentserver/nonce/{tenant}", get(discovery::nonce))
         .route("/enrollmentserver/nonce/{tenant}/", get(discovery::nonce))
         .route("/enrollmentserver/key", post(hello::key))

@@ -82,6 +82,14 @@ impl Refused {
         self.reply(call)
     }
 
+    /// Its code and its text.
+    pub(super) fn worded(&self, call: &Call) -> (String, String) {
+        let values: Vec<(&str, &str)> =
+            self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let row = call.world.tables.drs(self.reason);
+        row.map_or_else(Default::default, |row| (row.code.clone(), fill(&row.message, &values)))
+    }
+
     /// The refusal as JSON.
     pub(super) fn reply(&self, call: &Call) -> Reply {
         let Some(row) = call.world.tables.drs(self.reason) else {
@@ -145,6 +153,7 @@ mod tests {
         let modules = [
             include_str!("delete.rs"),
             include_str!("discovery.rs"),
+            include_str!("enrolment.rs"),
             include_str!("hello.rs"),
             include_str!("join.rs"),
             include_str!("mod.rs"),

@@ -12,7 +12,7 @@ mod trust;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::mex::{Endpoint, Version, Way};
 pub(super) use self::trust::Assertion;
@@ -31,6 +31,8 @@ use crate::xml::{self, XmlTrouble};
 pub(super) enum Caller<'a> {
     /// A user with a password.
     User { upn: &'a str, password: &'a str },
+    /// A user of a federated domain, by its Windows session.
+    Session { upn: &'a str },
     /// A computer of a federated domain, by its Windows session.
     Computer { account: &'a ComputerAccount, domain: &'a str },
 }
@@ -39,7 +41,7 @@ impl Caller<'_> {
     fn way(&self) -> Way {
         match self {
             Self::User { .. } => Way::Password,
-            Self::Computer { .. } => Way::Windows,
+            Self::Session { .. } | Self::Computer { .. } => Way::Windows,
         }
     }
 }
@@ -136,13 +138,17 @@ async fn issue(
 ) -> Result<Assertion, Failure> {
     let user = match caller {
         Caller::User { upn, password } => Some((upn, password)),
-        Caller::Computer { .. } => None,
+        Caller::Session { .. } | Caller::Computer { .. } => None,
     };
     let envelope = trust::request(line, endpoint, audience, user);
     let mut ask = Ask::soap(&endpoint.url, endpoint.version.action(), envelope);
-    if let Caller::Computer { account, domain } = caller {
-        ask = ask.header("authorization", negotiate(account, domain));
-    }
+    ask = match caller {
+        Caller::User { .. } => ask,
+        Caller::Session { upn } => ask.header("authorization", negotiate(&json!({ "user": upn }))),
+        Caller::Computer { account, domain } => {
+            ask.header("authorization", negotiate(&computer(account, domain)))
+        }
+    };
     let answer = line.send(ask).await.map_err(|fault| fault.into_failure(Speaker::Tokens))?;
     let read = xml::parse(&answer.body).map(|document| trust::reply(&document));
     let refused = |message: String| answer.failure(hresult::WSTRUST_REQUEST_FAILED, message);
@@ -169,15 +175,18 @@ async fn issue(
     }
 }
 
-/// The stand-in for Kerberos: who the computer is, in the clear. A real domain computer proves it with a ticket.
-fn negotiate(account: &ComputerAccount, domain: &str) -> String {
-    let who = json!({
+/// The stand-in for Kerberos: who signs in, in the clear. Real members of a domain prove it with a ticket.
+fn negotiate(who: &Value) -> String {
+    format!("Negotiate {}", STANDARD.encode(who.to_string()))
+}
+
+fn computer(account: &ComputerAccount, domain: &str) -> Value {
+    json!({
         "computer": account.account_name(),
         "domain": domain,
         "objectGuid": account.object_guid,
         "sid": account.sid,
-    });
-    format!("Negotiate {}", STANDARD.encode(who.to_string()))
+    })
 }
 
 /// Exchanges an assertion for tokens of the registration service.
