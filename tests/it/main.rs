@@ -14,6 +14,7 @@
 mod bad_grant;
 mod bad_join;
 mod conditional;
+mod down_level;
 mod faces;
 mod faults;
 mod federation;

@@ -154,7 +154,8 @@ async fn on_machine(
         }
         Action::Autoworkplace(arguments) => {
             let arguments = arguments.resolve(stage)?;
-            machine.autoworkplace(&wire, &arguments, who).await
+            let upn = context.user.as_ref().and_then(|key| user(stage, key)).map(|(upn, _)| upn);
+            machine.autoworkplace(&wire, &arguments, who, upn.as_deref()).await
         }
         Action::SignIn(action) => {
             let (upn, password) = account(stage, context, action.password.as_ref(), at)?;

@@ -38,13 +38,14 @@ fn parse(arguments: &str) -> Result<Option<Command>, Failure> {
 }
 
 impl Machine {
-    /// Runs `autoworkplace` with its arguments as one string, such as `/j`, in the session of `windows_user`, or of
-    /// whoever is signed in.
+    /// Runs `autoworkplace` with its arguments as one string, such as `/j`, in the session of `windows_user`, of
+    /// the one who uses the account `upn` here, or of whoever is signed in.
     pub async fn autoworkplace(
         &mut self,
         wire: &Wire,
         arguments: &str,
         windows_user: Option<&str>,
+        upn: Option<&str>,
     ) -> Outcome {
         if !self.spec.os.is_down_level() {
             let message = format!(
@@ -53,7 +54,7 @@ impl Machine {
             );
             return Failure::new(hresult::FILE_NOT_FOUND, message).into();
         }
-        let key = self.acting(windows_user, None);
+        let key = self.acting(windows_user, upn);
         match parse(arguments) {
             Err(failure) => {
                 let mut outcome = Outcome::from(failure);

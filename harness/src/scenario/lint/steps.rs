@@ -21,7 +21,7 @@ use super::names::Names;
 use super::{fit, later, matchers};
 
 /// Actions that happen on a machine.
-const ON_MACHINE: [&str; 9] = [
+const ON_MACHINE: [&str; 10] = [
     "join",
     "add_account",
     "remove_account",
