@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod control;
 pub mod directory;
+pub mod due;
 pub mod edge;
 mod emulator;
 pub mod entropy;

@@ -6,7 +6,7 @@
 //! Left out: re-use of a record by a second join, and who of the users may join beyond "everyone"
 //! and "nobody".
 
-use crate::device::{Device, DeviceKey, Management, TrustType};
+use crate::device::{Device, DeviceKey, Management, OnPremises, TrustType};
 use crate::ids::{DeviceId, ObjectId, Sid, UserId};
 use crate::instant::{Instant, Span};
 use crate::refusal::{DeviceRefusal, JoinRefusal};
@@ -104,6 +104,78 @@ pub fn joined(
         standing: Standing::default(),
         management: Management::default(),
     }
+}
+
+/// A computer of a domain as a synchronisation cycle brings it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Computer {
+    /// The id of its object on premises, which its record has too.
+    pub device_id: DeviceId,
+    /// Its name.
+    pub display_name: String,
+    /// Operating system.
+    pub os: String,
+    /// Its version.
+    pub os_version: String,
+    /// Its security identifier and the certificate that it wrote into the domain.
+    pub on_premises: OnPremises,
+}
+
+/// What a synchronisation cycle does to the record of a computer (FAQ A9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synced {
+    /// There was none: it is made, pending.
+    Created,
+    /// It was disabled in the cloud alone, and is enabled again.
+    Enabled,
+    /// Its name, identifier or certificate follow those on premises.
+    Updated,
+    /// It is as it should be.
+    Unchanged,
+}
+
+/// The record of a computer after a synchronisation cycle. `grave` is how often the grants of a deleted record with this id
+/// had been ended: whatever was granted to that one stays dead. `object_id` is what a new record gets.
+pub fn synchronised(
+    record: Option<Device>,
+    computer: Computer,
+    grave: Option<u32>,
+    object_id: ObjectId,
+    now: Instant,
+) -> (Device, Synced) {
+    let Computer { device_id, display_name, os, os_version, on_premises } = computer;
+    let Some(mut device) = record else {
+        let epoch = grave.map_or(0, |epoch| epoch.saturating_add(1));
+        let device = Device {
+            object_id,
+            device_id,
+            display_name,
+            os,
+            os_version,
+            trust: TrustType::ServerAd,
+            owner: None,
+            created: now,
+            registered: None,
+            last_activity: None,
+            key: None,
+            transport_key: None,
+            on_premises: Some(on_premises),
+            standing: Standing { epoch, ..Standing::default() },
+            management: Management::default(),
+        };
+        return (device, Synced::Created);
+    };
+    let follows =
+        device.display_name != display_name || device.on_premises.as_ref() != Some(&on_premises);
+    device.display_name = display_name;
+    device.on_premises = Some(on_premises);
+    let enabled = device.standing.enable(now);
+    let synced = match (enabled, follows) {
+        (true, _) => Synced::Enabled,
+        (false, true) => Synced::Updated,
+        (false, false) => Synced::Unchanged,
+    };
+    (device, synced)
 }
 
 /// The proof by which a domain computer claims its synchronised record.
@@ -290,5 +362,47 @@ mod tests {
         assert_eq!(may_leave(id(2), Some(&pending), &key(7), Some(id(2))), unknown);
         let same_thumbprint = DeviceKey { alt_security_id: "X509:8".to_owned(), ..key(7) };
         assert_eq!(may_leave(id(2), Some(&joined), &same_thumbprint, None), unknown);
+    }
+
+    fn computer(certificate: &[u8]) -> Computer {
+        Computer {
+            device_id: id(2),
+            display_name: "pc1".to_owned(),
+            os: "Windows".to_owned(),
+            os_version: "10".to_owned(),
+            on_premises: OnPremises {
+                sid: Sid::parse("S-1-5-21-1-2-3-1001").unwrap(),
+                certificate: certificate.to_vec(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_cycle_makes_a_pending_record_and_leaves_it_alone_afterwards() {
+        let now = Instant::from_seconds(1_772_442_000);
+        let object = ObjectId::new(Guid::from_bytes([9; 16]));
+        let (made, synced) = synchronised(None, computer(b"1"), None, object, now);
+        assert_eq!((synced, made.registered, made.owner), (Synced::Created, None, None));
+        assert_eq!(made.trust, TrustType::ServerAd);
+        let again = synchronised(Some(made.clone()), computer(b"1"), None, object, now);
+        assert_eq!(again, (made.clone(), Synced::Unchanged));
+        let (after, synced) = synchronised(Some(made), computer(b"2"), None, object, now);
+        assert_eq!((synced, after.object_id), (Synced::Updated, object));
+    }
+
+    #[test]
+    fn a_cycle_enables_what_the_cloud_alone_disabled_and_nothing_granted_before_comes_back() {
+        let now = Instant::from_seconds(1_772_442_000);
+        let object = ObjectId::new(Guid::from_bytes([9; 16]));
+        let (mut made, _) = synchronised(None, computer(b"1"), None, object, now);
+        let at_once = crate::tenant::RevokeDelay {
+            tokens: Span::from_millis(0),
+            resources: Span::from_millis(0),
+        };
+        made.standing.disable(now, at_once);
+        let (after, synced) = synchronised(Some(made), computer(b"1"), None, object, now);
+        assert_eq!((synced, after.enabled(), after.standing.epoch), (Synced::Enabled, true, 1));
+        let (anew, synced) = synchronised(None, computer(b"1"), Some(4), object, now);
+        assert_eq!((synced, anew.standing.epoch), (Synced::Created, 5), "after a deletion");
     }
 }

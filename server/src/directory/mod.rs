@@ -17,6 +17,7 @@ mod rows;
 mod schema;
 mod sessions;
 mod store;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod users;

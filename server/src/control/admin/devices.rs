@@ -231,7 +231,7 @@ impl Admin<'_> {
         Ok((after, changed))
     }
 
-    fn note_device(
+    pub(super) fn note_device(
         &self,
         action: &str,
         change: Option<&str>,

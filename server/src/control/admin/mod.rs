@@ -9,6 +9,7 @@ mod clock;
 mod devices;
 mod faults;
 mod policies;
+mod sync;
 mod users;
 
 use serde_json::{Map, Value};
@@ -20,6 +21,7 @@ use crate::world::World;
 
 pub use clock::Moved;
 pub use devices::{CreateDevice, Trust};
+pub use sync::SyncedComputer;
 pub use users::{CreateUser, GENERATED, Reset};
 
 /// Why an administrator's action is not carried out.
