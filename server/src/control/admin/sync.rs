@@ -6,8 +6,8 @@ use linarite_core::ids::Sid;
 use linarite_core::registration::{Computer, Synced};
 
 use super::{Admin, AdminError, check_name};
-use crate::faults::Made;
 use crate::world::operating_system;
+use linarite_core::replication::Made;
 
 /// A computer of the domain that wrote its certificate there.
 #[derive(Clone, Debug)]
