@@ -388,7 +388,7 @@ fn fault(stage: &Stage, action: &model::FaultAction, at: &Span) -> Acted {
     Ok(Seen::default())
 }
 
-async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {
+async fn move_clock(stage: &mut Stage, action: &ClockAction) -> Acted {
     let world = Arc::clone(stage.world());
     let admin = Admin::new(&world, "admin");
     let failed = |error: &dyn std::fmt::Display| {
@@ -396,16 +396,25 @@ async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {
     };
     if let Some(by) = &action.advance {
         let by = Length::from_millis(by.resolve(stage)?.millis());
-        if let Err(error) = admin.advance_clock_by(by).await {
+        let from = world.clock.now();
+        if let Err(why) = super::due::pass(stage, from + by).await {
+            return Ok(Seen { failed: Some(why), ..Seen::default() });
+        }
+        let rest = (from + by).millis() - world.clock.now().millis();
+        if let Err(error) = admin.advance_clock_by(Length::from_millis(rest.max(0))).await {
             return failed(&error);
         }
     }
     if let Some(to) = &action.set {
         let to = Instant::from_millis(to.resolve(stage)?.millis());
         let back = action.allow_backwards.unwrap_or(false);
+        if let Err(why) = super::due::pass(stage, to).await {
+            return Ok(Seen { failed: Some(why), ..Seen::default() });
+        }
         if let Err(error) = admin.set_clock(to, back).await {
             return failed(&error);
         }
+        super::due::restart(stage, to);
     }
     if let Some(mode) = action.mode {
         let mode = match mode {
@@ -420,9 +429,12 @@ async fn move_clock(stage: &Stage, action: &ClockAction) -> Acted {
 }
 
 /// Moves the world's clock between two attempts.
-pub(crate) async fn advance(stage: &Stage, by: i64) -> Result<(), String> {
+pub(crate) async fn advance(stage: &mut Stage, by: i64) -> Result<(), String> {
     let world = Arc::clone(stage.world());
-    let moved = Admin::new(&world, "scenario").advance_clock_by(Length::from_millis(by)).await;
+    let to = world.clock.now() + Length::from_millis(by);
+    super::due::pass(stage, to).await?;
+    let rest = Length::from_millis((to.millis() - world.clock.now().millis()).max(0));
+    let moved = Admin::new(&world, "scenario").advance_clock_by(rest).await;
     moved.map(drop).map_err(|error| error.to_string())?;
     stage.set_background_clocks()
 }

@@ -1,13 +1,13 @@
 //! `admin: dirsync`: one synchronisation cycle of the domain on premises, as Azure AD Connect runs it (section 19 of the
-//! device registration notes).
+//! device registration notes), and the cycles that recur.
 //!
 //! A computer that wrote its certificate to its account gets a record with trust `ServerAd`, pending until the computer
-//! claims it. One that has a record already is passed over, and so is one whose account has no certificate yet. Left out:
-//! changes and deletions on premises, users and groups.
+//! claims it; a deleted record comes back so, too. A record follows the name and the certificate of its computer, and is
+//! enabled when it was disabled in the cloud alone. A computer whose account has no certificate yet is passed over. Left
+//! out: deletions on premises, users and groups.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use linarite_server::control::admin::{Admin, AdminError, CreateDevice, Trust};
+use linarite_server::control::admin::{Admin, AdminError, SyncedComputer};
+use linarite_windows::Machine;
 
 use super::stage::Stage;
 use crate::scenario::Finding;
@@ -27,28 +27,32 @@ pub(super) async fn cycle(
         }
         scope.push(key);
     }
-    let connect = Admin::new(stage.world(), "dirsync");
-    let in_scope = |key: &String| action.machines.is_none() || scope.contains(key);
+    let in_scope = |key: &str| action.machines.is_none() || scope.iter().any(|own| own == key);
     let machines = stage.machines.iter().filter(|(key, _)| in_scope(key));
-    for (_, machine) in machines {
+    Ok(bring(stage, machines.map(|(_, machine)| machine)).await)
+}
+
+/// Runs a cycle of one domain.
+pub(super) async fn of_domain(stage: &Stage, domain: &str) -> Result<(), AdminError> {
+    let own = |machine: &&Machine| {
+        let of = machine.spec().domain.as_deref();
+        of.is_some_and(|of| of.eq_ignore_ascii_case(domain))
+    };
+    bring(stage, stage.machines.values().filter(own)).await
+}
+
+async fn bring(stage: &Stage, machines: impl Iterator<Item = &Machine>) -> Result<(), AdminError> {
+    let connect = Admin::new(stage.world(), "dirsync");
+    for machine in machines {
         let Some(computer) = machine.computer_object() else { continue };
-        match connect.device(&computer.object_guid).await {
-            Ok(_) => continue,
-            Err(AdminError::DeviceUnknown(_)) => {}
-            Err(error) => return Ok(Err(error)),
-        }
-        let new = CreateDevice {
+        let synced = SyncedComputer {
             name: computer.name,
             os: machine.spec().os.key().to_owned(),
-            trust: Trust::ServerAd,
-            owner: None,
-            device_id: Some(computer.object_guid),
-            sid: Some(computer.sid),
-            certificate: Some(STANDARD.encode(computer.certificate_der)),
+            object_guid: computer.object_guid,
+            sid: computer.sid,
+            certificate: computer.certificate_der,
         };
-        if let Err(error) = connect.create_device(new).await {
-            return Ok(Err(error));
-        }
+        connect.synchronise(synced).await?;
     }
-    Ok(Ok(()))
+    Ok(())
 }

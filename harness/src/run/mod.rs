@@ -8,6 +8,7 @@ mod attempts;
 mod background;
 mod captures;
 mod dirsync;
+mod due;
 pub mod events;
 pub(crate) mod faults;
 mod group;

@@ -9,6 +9,7 @@ use linarite_server::Emulator;
 use linarite_server::clock::{Clock, ClockMode, Instant};
 use linarite_server::control::Control;
 use linarite_server::directory::UserKey;
+use linarite_server::due::DueList;
 use linarite_server::journal::Redactor;
 use linarite_server::keys::tls::TlsHosts;
 use linarite_server::services::Services;
@@ -44,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) wire: Wire,
     pub(crate) http: reqwest::Client,
     pub(crate) machines: BTreeMap<String, Machine>,
+    /// What recurs as the clock moves.
+    pub(crate) due: DueList,
     pub(crate) work: tempfile::TempDir,
     pub(crate) ca_file: PathBuf,
     pub(crate) inherited: Vec<(String, String)>,
@@ -115,6 +118,7 @@ impl Stage {
         let ca_file = work.path().join("ca.pem");
         std::fs::write(&ca_file, emulator.ca_pem()).map_err(|error| told(&error))?;
         let machines = machines(&scenario, &plain)?;
+        let due = due(&scenario, &machines, emulator.world().clock.now(), &plain)?;
         let redactor = Redactor::for_world(emulator.world()).await.map_err(|error| told(&error))?;
         let mut stage = Self {
             control: (shared.control.url(), shared.control.token().to_owned()),
@@ -122,6 +126,7 @@ impl Stage {
             wire,
             http,
             machines,
+            due,
             work,
             ca_file,
             inherited: shared.inherited.clone(),
@@ -493,9 +498,12 @@ fn machines(
             },
         };
         let policy = spec.domain.as_deref().map(|domain| domain_policy(scenario, domain, scope));
+        let targeted = text(&machine.targeted_tenant)?;
         let mut machine = Machine::new(spec);
         if let Some(policy) = policy {
-            machine.set_domain_policy(policy?);
+            let mut policy = policy?;
+            policy.tenant = targeted.or(policy.tenant);
+            machine.set_domain_policy(policy);
         }
         machines.insert(key.to_owned(), machine);
     }
@@ -521,4 +529,31 @@ fn domain_policy(
         no_fallback_to_sync_join: !flag(&written.fallback_to_sync_join)?,
         no_automatic_join: !flag(&written.automatic_registration)?,
     })
+}
+
+/// What recurs in the domains on premises, as far as the file says how often.
+fn due(
+    scenario: &Scenario,
+    machines: &BTreeMap<String, Machine>,
+    start: Instant,
+    scope: &dyn Scope,
+) -> Result<DueList, StageError> {
+    let mut list = DueList::default();
+    for (domain, written) in scenario.world.active_directory.iter() {
+        if let Some(every) = &written.synchronisation_every {
+            let every = super::due::every(every.resolve(scope)?.millis());
+            list.put(super::due::of_domain(domain), start + every, every);
+        }
+        let Some(every) = &written.scheduled_task_every else { continue };
+        let every = super::due::every(every.resolve(scope)?.millis());
+        let own = machines.iter().filter(|(_, machine)| {
+            let of = machine.spec().domain.as_deref();
+            of.is_some_and(|of| of.eq_ignore_ascii_case(domain))
+                && !machine.spec().os.is_down_level()
+        });
+        for (key, _) in own {
+            list.put(super::due::of_machine(key), start + every, every);
+        }
+    }
+    Ok(list)
 }

@@ -272,7 +272,7 @@ impl Runner {
             tried = self.attempt(acted, action, expects, &context, mark).await;
             tried.attempts = attempts;
             let Some(next) = plan.next(tried.holds(), passed) else { break };
-            if let Err(why) = advance(&self.stage, next - passed).await {
+            if let Err(why) = advance(&mut self.stage, next - passed).await {
                 tried.broken = Some((step.at.clone(), why));
                 break;
             }

@@ -12,6 +12,7 @@
 )]
 
 mod clients;
+mod due;
 mod durable;
 mod reports;
 mod runs;

@@ -143,6 +143,12 @@ record! {
         fallback_to_sync_join: Option<Tpl<bool>>,
         /// Whether computers register by themselves. Default true.
         automatic_registration: Option<Tpl<bool>>,
+        /// How often its computers are synchronised to the cloud as the clock moves, usually 30m. Default only by
+        /// `admin: dirsync`.
+        synchronisation_every: Option<Tpl<Dur>>,
+        /// How often the scheduled task of its computers runs as the clock moves, usually 1h; at a sign-in it always does.
+        /// Default only then.
+        scheduled_task_every: Option<Tpl<Dur>>,
     }
 }
 
@@ -157,6 +163,9 @@ record! {
         os_version: Option<Tpl<String>>,
         /// The Active Directory domain it belongs to.
         domain: Option<Tpl<String>>,
+        /// The tenant that its registry names for a targeted rollout, by a verified domain, in place of the service
+        /// connection point of its domain.
+        targeted_tenant: Option<Tpl<String>>,
         /// The layout of its dsregcmd /status. Default modern.
         layout: Option<StatusLayout>,
         /// The local Windows users.
