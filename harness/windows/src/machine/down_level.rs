@@ -19,7 +19,7 @@ use super::enrol::{
 };
 use super::federation::Caller;
 use super::realm::{Realm, realm};
-use super::state::{DeviceAuth, DomainLogon, Registration, Tenant, WorkAccount};
+use super::state::{DeviceAuth, DomainLogon, Management, Registration, Tenant, WorkAccount};
 use crate::der;
 use crate::hresult;
 use crate::jose::base64_lenient;
@@ -152,6 +152,7 @@ async fn certificate(
         upn: upn.to_owned(),
         tenant,
         device_auth: DeviceAuth::Success,
+        management: Management::default(),
     })
 }
 
