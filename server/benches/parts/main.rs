@@ -18,6 +18,7 @@ mod child;
 mod client;
 mod cpu;
 mod device;
+mod federated;
 mod served;
 mod table;
 

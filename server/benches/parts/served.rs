@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::client::Client;
 use crate::device::{self, Prt};
 use crate::table::{Bound, Table};
-use crate::{ROUNDS, bare, cpu};
+use crate::{ROUNDS, bare, cpu, federated};
 
 const CONTOSO: &str = include_str!("../../../fixtures/worlds/contoso.world.yaml");
 const EMPTY: &str =
@@ -128,6 +128,7 @@ struct Rounds {
     password_v1: Values,
     password_v2: Values,
     prt: Values,
+    federated: Values,
     page: Values,
     page_of_100: Values,
     join: Values,
@@ -144,6 +145,8 @@ impl Rounds {
         let password_v1 = vec![device::password_v1(&memory, "https://graph.microsoft.com"); 512];
         let password_v2 = vec![device::password_v2(&memory); 512];
         let join = vec![device::join(&mut kept); 512];
+        let federated = federated::sign_in(&mut memory);
+        let federated: Vec<_> = federated.iter().cycle().take(4 * 256).cloned().collect();
         let mut rounds = Self::default();
         // The page is one of contoso's own three devices and the one below.
         let mut prt = Prt::request(&mut memory);
@@ -155,6 +158,8 @@ impl Rounds {
             rounds.password_v2.0.push(cost(&mut memory, &password_v2));
             let uses: Vec<_> = (0..512).map(|_| prt.usage(&mut memory)).collect();
             rounds.prt.0.push(cost(&mut memory, &uses));
+            // All four exchanges together.
+            rounds.federated.0.push(4.0 * cost(&mut memory, &federated));
             rounds.page.0.push(cost(&mut memory, &page));
             rounds.join.0.push(cost(&mut kept, &join));
         }
@@ -176,6 +181,9 @@ impl Rounds {
         table.row("password grant, v1 (2 tokens)", self.password_v1.median(), signed(2.0));
         table.row("password grant, v2 (1 token)", self.password_v2.median(), signed(1.0));
         table.row("PRT use (2 tokens)", self.prt.median(), signed(2.0));
+        // Half of the rate that the two signatures allow.
+        let two = Bound::sum(&[(4.0, "signature", signature)]);
+        table.row("federated sign-in (realm, MEX, RST, SAML grant)", self.federated.median(), two);
         table.row("Graph page (4 devices)", self.page.median(), signed(0.0));
         let join = [(1.0, "signature", signature), (2.0, "write", write), (6.0, "hello", hello)];
         table.row("join, state folder", self.join.median(), Bound::sum(&join));
