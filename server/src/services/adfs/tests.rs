@@ -241,6 +241,14 @@ async fn hostile_xml_is_refused_quickly_at_every_soap_endpoint() {
         good.replace("dave@fabrikam", "dave<!-- x -->@fabrikam"),
         format!("{good}{good}"),
         twice,
+        // A second place from which another reader might take who signs in, for whom, or what.
+        doubled(&good, "wsse:UsernameToken"),
+        doubled(&good, "wsse:Security"),
+        doubled(&good, "wsu:Timestamp"),
+        doubled(&good, "wsp:AppliesTo"),
+        doubled(&good, "s:Body"),
+        doubled(&good, "s:Header"),
+        format!("<!DOCTYPE x [<!ENTITY % all SYSTEM \"http://127.0.0.1:1/x.dtd\">%all;]>{good}"),
         String::new(),
         "{}".to_owned(),
     ];
@@ -259,6 +267,14 @@ async fn hostile_xml_is_refused_quickly_at_every_soap_endpoint() {
             }
         }
     }
+}
+
+/// The message with this element twice, the second one right behind the first.
+fn doubled(message: &str, name: &str) -> String {
+    let start = message.find(&format!("<{name}")).unwrap();
+    let close = format!("</{name}>");
+    let end = message.find(&close).unwrap() + close.len();
+    format!("{}{}", &message[..end], &message[start..])
 }
 
 fn negotiate(json: &str) -> String {
