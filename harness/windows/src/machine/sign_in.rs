@@ -17,6 +17,7 @@ use super::mdm::Terms;
 use super::prt::{diagnostics, logon_status};
 use super::realm::realm;
 use super::state::{CachedLogon, DomainLogon};
+use crate::dsregcmd::Layout;
 use crate::hresult;
 use crate::outcome::{Failure, Outcome};
 use crate::wire::{Line, Speaker, Wire};
@@ -62,6 +63,7 @@ impl Machine {
         match self.cloud_logon(&line, &key, upn, password).await {
             Ok(()) => {
                 self.memory.current = Some(key.clone());
+                self.end_dual_state(wire, &key, upn).await;
                 Outcome::done(format!("{key} signed in to {}\n", self.spec.name))
             }
             Err(failure) if self.opens_from_cache(&key, upn, password) => {
@@ -145,6 +147,17 @@ impl Machine {
             cached.upn.eq_ignore_ascii_case(upn)
                 && cached.verifier == verifier(&cached.salt, password)
         })
+    }
+
+    /// Takes the user's own registration away once the computer is a hybrid one, as Windows does since 1803.
+    async fn end_dual_state(&mut self, wire: &Wire, key: &str, upn: &str) {
+        let accounts = self.memory.profiles.get(key).map(|profile| &profile.work_accounts);
+        let own = accounts.is_some_and(|accounts| {
+            accounts.iter().any(|account| account.registration.upn.eq_ignore_ascii_case(upn))
+        });
+        if own && self.spec.domain.is_some() && self.spec.layout == Layout::Modern {
+            drop(self.remove_account(wire, Some(key), Some(upn)).await);
+        }
     }
 
     fn is_local(&self, name: &str) -> bool {

@@ -218,3 +218,19 @@ async fn there_is_nothing_to_recover_on_a_machine_that_is_not_joined() {
     assert!(outcome.output.contains("nothing to recover"), "{}", outcome.output);
     assert!(outcome.output.ends_with("AzureAdJoined : NO\n          EnterpriseJoined : NO\n"));
 }
+
+#[tokio::test]
+async fn the_next_sign_in_of_the_same_user_ends_a_dual_state_since_1803() {
+    for (layout, left) in [(Layout::Modern, "NO"), (Layout::Of2017, "YES")] {
+        let stage = Stage::new().await;
+        let mut machine = machine(layout, true);
+        let windows_user = Some(ALICE.to_owned());
+        let request = Register { windows_user, upn: ALICE.to_owned(), ..Register::default() };
+        assert_eq!(machine.register(&stage.wire, &request).await.exit, 0);
+        assert_eq!(machine.automatic_join(&stage.wire).await.exit, 0);
+        assert_eq!(machine.sign_in(&stage.wire, None, ALICE, "Correct-Horse-1").await.exit, 0);
+        let fields = machine.dsreg(&stage.wire, None);
+        assert_eq!((&*fields["WorkplaceJoined"], &*fields["AzureAdJoined"]), (left, "YES"));
+        assert_eq!(stage.steps().await.contains(&Step::Delete), left == "NO");
+    }
+}
