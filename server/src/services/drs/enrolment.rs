@@ -8,7 +8,6 @@
 use axum::http::StatusCode;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{JoinKind, Particulars};
-use serde_json::Map;
 
 use super::envelope::{
     ADDRESSING, CONTEXT, ENROLMENT, Request, SECURITY, SOAP, TOKEN_TYPE, TRUST, read,
@@ -16,7 +15,7 @@ use super::envelope::{
 use super::join::{AUDIENCES, issue, recorded};
 use super::refuse::Refused;
 use crate::directory::Join;
-use crate::journal::Kind;
+use crate::journal::{Fields, Kind};
 use crate::keys::csr::Csr;
 use crate::keys::encoding::to_standard;
 use crate::services::call::Call;
@@ -115,13 +114,9 @@ fn envelope(
 
 /// A refusal as a fault, with its event in the journal.
 fn fault(call: &Call, relates_to: Option<&str>, refused: &Refused) -> Reply {
-    let mut fields = Map::new();
-    fields.insert("reason".to_owned(), refused.reason.into());
-    for (key, value) in call.facts() {
-        if ["user", "name", "operation"].contains(&key.as_str()) {
-            fields.insert(key, value);
-        }
-    }
+    let mut fields = Fields::new();
+    fields.insert("reason", refused.reason);
+    fields.copy(&call.facts(), &["operation", "user", "name"]);
     call.record(Kind::JoinDenied, fields);
     call.note("reason", refused.reason);
     let (code, message) = refused.worded(call);
