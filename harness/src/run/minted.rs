@@ -18,13 +18,19 @@ type Secrets = Vec<(&'static str, String)>;
 
 /// The secrets of an answer: tokens, cookies, codes, and signatures of assertions.
 pub(super) fn of_exchange(exchange: &Exchange) -> Secrets {
+    let fields = exchange.response_headers().iter();
+    let cookies = fields.filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value);
+    of_answer(cookies, exchange.response_body())
+}
+
+fn of_answer<'a>(cookies: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> Secrets {
     let mut found = Secrets::new();
-    for value in exchange.response_headers.get_all("set-cookie") {
-        let value = String::from_utf8_lossy(value.as_bytes());
+    for value in cookies {
+        let value = String::from_utf8_lossy(value);
         let pair = value.split(';').next().and_then(|pair| pair.split_once('='));
         found.extend(pair.map(|(_, value)| ("cookie", value.trim().to_owned())));
     }
-    let body = String::from_utf8_lossy(&exchange.response_body);
+    let body = String::from_utf8_lossy(body);
     if let Ok(Value::Object(body)) = serde_json::from_str::<Value>(&body) {
         for label in MEMBERS {
             if let Some(value) = body.get(label).and_then(Value::as_str) {
@@ -88,29 +94,15 @@ fn session_key(key: &str, found: &mut Secrets) {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderMap;
-    use reqwest::{Method, StatusCode};
-
     use super::*;
 
     #[test]
     fn an_answer_gives_its_tokens_cookies_and_signatures() {
-        let mut headers = HeaderMap::new();
-        headers
-            .append("set-cookie", "ESTSAUTH=1.Acookie.abcdefgh; Path=/; HttpOnly".parse().unwrap());
-        let exchange = |body: &'static str| Exchange {
-            method: Method::POST,
-            url: "https://login.microsoftonline.com/".to_owned(),
-            request_headers: HeaderMap::new(),
-            request_body: "".into(),
-            status: StatusCode::OK,
-            response_headers: headers.clone(),
-            response_body: body.into(),
-            micros: 0,
-        };
+        let cookie = &b"ESTSAUTH=1.Acookie.abcdefgh; Path=/; HttpOnly"[..];
+        let answer = |body: &str| of_answer(std::iter::once(cookie), body.as_bytes());
         let json = r#"{"access_token":"eyJh.e30.c2lnbmF0dXJl","refresh_token":"1.Art.opaque","expires_in":1}"#;
         assert_eq!(
-            of_exchange(&exchange(json)),
+            answer(json),
             [
                 ("cookie", "1.Acookie.abcdefgh".to_owned()),
                 ("access_token", "c2lnbmF0dXJl".to_owned()),
@@ -118,7 +110,7 @@ mod tests {
             ]
         );
         let xml = "<a><ds:SignatureValue>c2lnbmF0dXJl</ds:SignatureValue></a>";
-        assert_eq!(of_exchange(&exchange(xml))[1], ("signature", "c2lnbmF0dXJl".to_owned()));
+        assert_eq!(answer(xml)[1], ("signature", "c2lnbmF0dXJl".to_owned()));
     }
 
     #[test]
