@@ -2,6 +2,7 @@
 
 mod background;
 mod faults;
+mod journal;
 mod redaction;
 mod verdicts;
 
