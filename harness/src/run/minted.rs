@@ -20,10 +20,10 @@ type Secrets = Vec<(&'static str, String)>;
 pub(super) fn of_exchange(exchange: &Exchange) -> Secrets {
     let fields = exchange.response_headers().iter();
     let cookies = fields.filter(|(name, _)| *name == "set-cookie").map(|(_, value)| value);
-    of_answer(cookies, exchange.response_body())
+    of_answer(&cookies.collect::<Vec<_>>(), exchange.response_body())
 }
 
-fn of_answer<'a>(cookies: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> Secrets {
+fn of_answer(cookies: &[&[u8]], body: &[u8]) -> Secrets {
     let mut found = Secrets::new();
     for value in cookies {
         let value = String::from_utf8_lossy(value);
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn an_answer_gives_its_tokens_cookies_and_signatures() {
         let cookie = &b"ESTSAUTH=1.Acookie.abcdefgh; Path=/; HttpOnly"[..];
-        let answer = |body: &str| of_answer(std::iter::once(cookie), body.as_bytes());
+        let answer = |body: &str| of_answer(&[cookie], body.as_bytes());
         let json = r#"{"access_token":"eyJh.e30.c2lnbmF0dXJl","refresh_token":"1.Art.opaque","expires_in":1}"#;
         assert_eq!(
             answer(json),
