@@ -175,6 +175,7 @@ impl Graph {
             seed: Some(7),
             clock_start: Some(START),
             clock_mode: Some(ClockMode::Manual),
+            new_clock_mode: None,
             state: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;

@@ -95,7 +95,7 @@ impl Wire {
     fn last(&self, kind: &str) -> Value {
         let events = self.emulator.world().journal.since(0);
         let found = events.iter().rfind(|event| event.kind.word() == kind).unwrap();
-        Value::Object(found.fields.clone())
+        found.fields.iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn client(&self, speaks: Speaks) -> Arc<ClientConfig> {

@@ -76,7 +76,11 @@ async fn answer(call: &Call) -> Result<Reply, Refused> {
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) async fn read_as(call: &Call, user: linarite_core::user::User) -> http::StatusCode {
     use super::token::Accepted;
-    let bearer = Bearer::User(Accepted { user, claims: std::sync::Arc::default(), device: None });
+    let bearer = Bearer::User(Accepted {
+        user: std::sync::Arc::new(user),
+        claims: std::sync::Arc::default(),
+        device: None,
+    });
     let Some(place) = path::read(call) else { return http::StatusCode::NOT_FOUND };
     let read = read(call, &bearer, &place).await;
     read.unwrap_or_else(|refused| refused.reply(call)).status()
