@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use linarite_server::entropy::Entropy;
+use linarite_windows::msol::{self, Cmdlet, Credential};
 use linarite_windows::{
     Flow, Join, Layout, Machine, MachineSpec, MachineState, Os, Outcome, Register, TokenRequest,
     Wire,
@@ -51,6 +52,16 @@ struct Account {
     /// Password
     #[arg(long)]
     password: String,
+}
+
+/// A device cmdlet, as an administrator types it.
+#[derive(Debug, Args)]
+struct CmdletLine {
+    #[command(flatten)]
+    account: Account,
+    /// The cmdlet's parameters, such as -All or -DeviceId GUID -Force
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PARAMETER")]
+    parameters: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,6 +113,39 @@ enum Act {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Get-MsolDevice: list device records, by no machine
+    #[command(name = "get-msoldevice")]
+    GetMsolDevice(CmdletLine),
+    /// Enable-MsolDevice
+    #[command(name = "enable-msoldevice")]
+    EnableMsolDevice(CmdletLine),
+    /// Disable-MsolDevice
+    #[command(name = "disable-msoldevice")]
+    DisableMsolDevice(CmdletLine),
+    /// Remove-MsolDevice
+    #[command(name = "remove-msoldevice")]
+    RemoveMsolDevice(CmdletLine),
+}
+
+impl Act {
+    /// The cmdlet, for an act that is one.
+    const fn cmdlet(&self) -> Option<(Cmdlet, &CmdletLine)> {
+        match self {
+            Self::GetMsolDevice(line) => Some((Cmdlet::Get, line)),
+            Self::EnableMsolDevice(line) => Some((Cmdlet::Enable, line)),
+            Self::DisableMsolDevice(line) => Some((Cmdlet::Disable, line)),
+            Self::RemoveMsolDevice(line) => Some((Cmdlet::Remove, line)),
+            Self::Join(_)
+            | Self::AddAccount(_)
+            | Self::RemoveAccount
+            | Self::Leave
+            | Self::SignIn(_)
+            | Self::SignOut
+            | Self::Wipe
+            | Self::Token { .. }
+            | Self::Dsregcmd { .. } => None,
+        }
+    }
 }
 
 pub(crate) async fn run(arguments: Client) -> Exit {
@@ -122,6 +166,11 @@ pub(crate) async fn run(arguments: Client) -> Exit {
 
 async fn act(arguments: Client) -> Result<Outcome, String> {
     let wire = reach(&arguments)?;
+    if let Some((cmdlet, line)) = arguments.act.cmdlet() {
+        let Account { user, password } = &line.account;
+        let credential = Credential { upn: user.clone(), password: password.clone() };
+        return Ok(msol::run(&wire, &credential, cmdlet, &line.parameters).await);
+    }
     let file = PathBuf::from(".linarite/machines")
         .join(format!("{}.json", file_name(&arguments.machine)?));
     let mut machine = load(&file, &arguments, &wire)?;
@@ -178,6 +227,10 @@ async fn act(arguments: Client) -> Result<Outcome, String> {
         Act::Dsregcmd { arguments } => {
             machine.dsregcmd(&wire, &arguments.join(" "), true, who).await
         }
+        Act::GetMsolDevice(_)
+        | Act::EnableMsolDevice(_)
+        | Act::DisableMsolDevice(_)
+        | Act::RemoveMsolDevice(_) => Outcome::default(),
     };
     save(&file, &machine)?;
     Ok(outcome)

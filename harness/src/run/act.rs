@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::seen::Seen;
 use super::stage::Stage;
-use super::{http, process};
+use super::{http, process, tool};
 use crate::scenario::Finding;
 use crate::scenario::decode::Tpl;
 use crate::scenario::expr::resolve;
@@ -32,9 +32,9 @@ pub(crate) struct Context {
     pub(crate) limit: Option<Duration>,
 }
 
-type Acted = Result<Seen, Box<Finding>>;
+pub(super) type Acted = Result<Seen, Box<Finding>>;
 
-fn wrong(code: &'static str, at: &Span, title: impl Into<String>) -> Box<Finding> {
+pub(super) fn wrong(code: &'static str, at: &Span, title: impl Into<String>) -> Box<Finding> {
     Box::new(Finding::error(code, at.clone(), title.into()))
 }
 
@@ -48,6 +48,7 @@ pub(crate) async fn act(
     match action {
         Action::Http(action) => return http::act(stage, action).await,
         Action::Run(action) => return process::act(stage, action, context.limit).await,
+        Action::Tool(action) => return tool::act(stage, context, action, at).await,
         Action::Admin(action) => {
             let seen = administer(stage, action).await;
             let told = |why: String| wrong("scn::directory", at, why);
@@ -92,7 +93,7 @@ pub(crate) async fn act(
 }
 
 /// The account of a step's user: name and password, or another password.
-fn account(
+pub(super) fn account(
     stage: &Stage,
     context: &Context,
     other: Option<&Tpl<String>>,
@@ -176,6 +177,7 @@ async fn on_machine(
         }
         Action::Http(_)
         | Action::Run(_)
+        | Action::Tool(_)
         | Action::Fault(_)
         | Action::Admin(_)
         | Action::Clock(_)
@@ -293,6 +295,7 @@ fn note_tool(stage: &Stage, name: &str, machine: &Machine, context: &Context, ac
         | Action::Token(_)
         | Action::Http(_)
         | Action::Run(_)
+        | Action::Tool(_)
         | Action::Fault(_)
         | Action::Admin(_)
         | Action::Clock(_)

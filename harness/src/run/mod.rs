@@ -23,6 +23,7 @@ mod stage;
 mod step;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 use std::path::PathBuf;
 use std::sync::Arc;

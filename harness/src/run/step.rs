@@ -527,6 +527,7 @@ pub(crate) fn word(step: &Step) -> &'static str {
         Some(Action::Token(_)) => "token",
         Some(Action::Http(_)) => "http",
         Some(Action::Run(_)) => "run",
+        Some(Action::Tool(_)) => "tool",
         Some(Action::Fault(_)) => "fault",
         Some(Action::Admin(_)) => "admin",
         Some(Action::Clock(_)) => "clock",

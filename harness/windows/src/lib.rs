@@ -17,6 +17,7 @@ pub mod hresult;
 mod jose;
 mod keys;
 mod machine;
+pub mod msol;
 mod outcome;
 mod surroundings;
 mod wire;

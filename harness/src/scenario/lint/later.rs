@@ -12,7 +12,7 @@ const FILE: [&str; 3] = ["lab", "serial", "locks"];
 const WORLD: [&str; 1] = ["mdm"];
 
 /// Keys of a step.
-const STEP: [&str; 7] = ["rename", "restart", "tool", "parallel", "pause", "note", "lab"];
+const STEP: [&str; 6] = ["rename", "restart", "parallel", "pause", "note", "lab"];
 
 /// Keys within an action or a judgement.
 const WITHIN: [(&str, &[&str]); 4] = [
@@ -21,6 +21,9 @@ const WITHIN: [(&str, &[&str]); 4] = [
     ("clock", &["rate"]),
     ("eventually", &["give_up_when"]),
 ];
+
+/// The tools that the format names and that are not there.
+const TOOLS: [&str; 2] = ["portal", "event-viewer"];
 
 /// Words within an action or a judgement.
 const WORDS: [(&str, &str, &[&str]); 4] = [
@@ -90,6 +93,11 @@ pub(super) fn step(step: &Node, findings: &mut Vec<Finding>) {
         {
             findings.push(later(&format!("{key}: {word}"), &node.at));
         }
+    }
+    if let Some(name) = step.get("tool").and_then(|tool| tool.get("name"))
+        && let Some(word) = name.text().filter(|word| TOOLS.contains(word))
+    {
+        findings.push(later(&format!("tool: {word}"), &name.at));
     }
     for key in ["expect", "check"] {
         if let Some(node) = step.get(key) {

@@ -271,6 +271,16 @@ words! {
 }
 
 record! {
+    /// An emulated tool that is not part of a machine; the step's user runs it.
+    pub struct ToolAction {
+        /// Its name: get-msoldevice, enable-msoldevice, disable-msoldevice or remove-msoldevice.
+        name: Tpl<String>,
+        /// Its parameters as on a command line, such as `-All`.
+        args: Option<Tpl<String>>,
+    }
+}
+
+record! {
     /// What an administrator does; exactly one of them. Devices are named by device id, users by
     /// id of the world, object id or user principal name.
     pub struct AdminAction {

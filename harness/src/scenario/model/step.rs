@@ -6,8 +6,8 @@ use crate::scenario::time::Dur;
 
 use super::{
     AdminAction, CaptureFrom, ClockAction, Expect, ExportAction, FaultAction, HttpAction,
-    JoinAction, NetworkAction, Nothing, RunAction, SignInAction, TokenAction, UseAction,
-    WipeAction,
+    JoinAction, NetworkAction, Nothing, RunAction, SignInAction, TokenAction, ToolAction,
+    UseAction, WipeAction,
 };
 
 record! {
@@ -62,8 +62,8 @@ record! {
         http: Option<HttpAction>,
         /// An external command.
         run: Option<RunAction>,
-        /// Another emulated tool. Not emulated yet.
-        tool: Option<Node>,
+        /// Another emulated tool, used by the user.
+        tool: Option<ToolAction>,
         /// An administrator changes the directory.
         admin: Option<AdminAction>,
         /// The world's clock is moved.
@@ -161,6 +161,8 @@ pub enum Action<'a> {
     Http(&'a HttpAction),
     /// `run`
     Run(&'a RunAction),
+    /// `tool`
+    Tool(&'a ToolAction),
     /// `admin`
     Admin(&'a AdminAction),
     /// `clock`
@@ -212,6 +214,7 @@ impl Step {
             self.token.as_ref().map(Action::Token),
             self.http.as_ref().map(Action::Http),
             self.run.as_ref().map(Action::Run),
+            self.tool.as_ref().map(Action::Tool),
             self.admin.as_ref().map(Action::Admin),
             self.clock.as_ref().map(Action::Clock),
             self.fault.as_ref().map(Action::Fault),
@@ -227,7 +230,6 @@ impl Step {
         let later = [
             (self.rename.is_some(), "rename"),
             (self.restart.is_some(), "restart"),
-            (self.tool.is_some(), "tool"),
             (self.parallel.is_some(), "parallel"),
             (self.pause.is_some(), "pause"),
             (self.note.is_some(), "note"),

@@ -30,6 +30,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 const LOGIN: &str = "https://login.microsoftonline.com";
 const REGISTRATION: &str = "https://enterpriseregistration.windows.net";
+const DIRECTORY: &str = "https://graph.windows.net";
 
 /// How machines reach the services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct WireSpec {
     pub login: String,
     /// Base URL of the registration service, likewise.
     pub registration: String,
+    /// Base URL of the directory's API, likewise.
+    pub directory: String,
     /// The longest that one exchange may take, in real time.
     pub time_limit: Duration,
     /// The longest answer that is read, in bytes.
@@ -55,6 +58,7 @@ impl Default for WireSpec {
             ca_pem: None,
             login: LOGIN.to_owned(),
             registration: REGISTRATION.to_owned(),
+            directory: DIRECTORY.to_owned(),
             time_limit: Duration::from_secs(30),
             body_limit: 4 * 1024 * 1024,
         }
@@ -199,6 +203,11 @@ impl<'a> Ask<'a> {
         Self { method: Method::PUT, ..Self::json(url, body) }
     }
 
+    /// A PATCH of JSON.
+    pub(crate) fn json_patch(url: impl Into<String>, body: &Value) -> Self {
+        Self { method: Method::PATCH, ..Self::json(url, body) }
+    }
+
     /// A POST of a SOAP 1.2 envelope.
     pub(crate) fn soap(url: impl Into<String>, action: &str, envelope: String) -> Self {
         let body = ("application/soap+xml; charset=utf-8", envelope);
@@ -247,6 +256,11 @@ impl Line {
     /// The address of the registration service followed by `path`.
     pub(crate) fn registration(&self, path: &str) -> String {
         format!("{}{path}", self.wire.inner.spec.registration)
+    }
+
+    /// The address of the directory's API followed by `path`.
+    pub(crate) fn directory(&self, path: &str) -> String {
+        format!("{}{path}", self.wire.inner.spec.directory)
     }
 
     /// A GUID from one of this machine's streams.
