@@ -1,5 +1,5 @@
-//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml`, `aadgraph.toml`, `wstrust.toml` and
-//! `mdm.toml`.
+//! Codes and texts of refusals: `server/data/aadsts.toml`, `drs.toml`, `graph.toml`, `aadgraph.toml`, `wstrust.toml`,
+//! `mdm.toml` and `portal.toml`.
 //!
 //! The word of each refusal of core has a row for each service that can say it. What no source confirms is marked
 //! `assumed` in the table, so that it can be corrected without touching code. A table with a row missing does not load.
@@ -105,6 +105,18 @@ pub struct EnrolRow {
     pub assumed: bool,
 }
 
+/// How the portal says no.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct PageRow {
+    /// HTTP status.
+    pub status: u16,
+    /// The heading of the page.
+    pub title: String,
+    /// The text below it; `{name}` is filled in.
+    pub text: String,
+}
+
 /// All tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
@@ -114,6 +126,7 @@ pub struct Tables {
     aadgraph: BTreeMap<String, GraphRow>,
     trust: BTreeMap<String, TrustRow>,
     enrol: BTreeMap<String, EnrolRow>,
+    portal: BTreeMap<String, PageRow>,
 }
 
 /// Refusals of sign-in that are mistakes on the wire, not decisions.
@@ -169,6 +182,22 @@ pub const AADGRAPH_WIRE: &[&str] = &[
     "tenant-of-another",
 ];
 
+/// What the portal says no to.
+pub const PORTAL_WIRE: &[&str] = &[
+    "session-missing",
+    "sign-in-refused",
+    "sign-in-forged",
+    "request-forged",
+    "form-malformed",
+    "role-missing",
+    "object-not-found",
+    "view-of-another-era",
+    "cursor-invalid",
+    "endpoint-unknown",
+    "method-unsupported",
+    "directory-failed",
+];
+
 /// Refusals of a federation server that are mistakes on the wire, or what is not emulated.
 pub const TRUST_WIRE: &[&str] = &[
     "message-malformed",
@@ -204,6 +233,8 @@ impl Tables {
                 .map_err(|error| read("wstrust.toml", error))?,
             enrol: toml::from_str(include_str!("../../data/mdm.toml"))
                 .map_err(|error| read("mdm.toml", error))?,
+            portal: toml::from_str(include_str!("../../data/portal.toml"))
+                .map_err(|error| read("portal.toml", error))?,
         };
         tables.complete()?;
         Ok(tables)
@@ -253,6 +284,12 @@ impl Tables {
                     .filter(|word| !self.enrol.contains_key(*word))
                     .map(|word| format!("mdm.toml: no row for {word}")),
             )
+            .chain(
+                PORTAL_WIRE
+                    .iter()
+                    .filter(|word| !self.portal.contains_key(**word))
+                    .map(|word| format!("portal.toml: no row for {word}")),
+            )
             .collect::<Vec<_>>();
         if missing.is_empty() { Ok(()) } else { Err(missing.join("\n")) }
     }
@@ -280,6 +317,11 @@ impl Tables {
     /// How Azure AD Graph says this.
     pub fn aadgraph(&self, reason: &str) -> Option<&GraphRow> {
         self.aadgraph.get(reason)
+    }
+
+    /// How the portal says this.
+    pub fn portal(&self, reason: &str) -> Option<&PageRow> {
+        self.portal.get(reason)
     }
 
     /// How a federation server says this.

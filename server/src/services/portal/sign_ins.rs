@@ -1,0 +1,64 @@
+//! The sign-ins of a user, from the journal: what was issued and what was refused, with code, reason and correlation id.
+
+use std::sync::Arc;
+
+use linarite_core::user::User;
+use serde_json::Value;
+
+use super::page::{Cell, Table};
+use crate::clock::format;
+use crate::journal::{Event, EventFilter};
+use crate::services::call::Call;
+use crate::services::tables::fill;
+
+/// Sign-ins that a page shows, the newest ones.
+const SHOWN: usize = 100;
+
+fn text<'e>(event: &'e Event, name: &str) -> &'e str {
+    event.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The sign-ins of a user.
+pub(super) fn table(call: &Call, user: &User) -> Table {
+    let of = |kind: &str| EventFilter { kind: Some(kind.to_owned()), ..EventFilter::default() };
+    let journal = &call.world.journal;
+    let mut events: Vec<Arc<Event>> = journal.query(&of("token.issued"), usize::MAX);
+    events.extend(journal.query(&of("token.denied"), usize::MAX));
+    events.retain(|event| text(event, "user").eq_ignore_ascii_case(&user.upn));
+    events.sort_by_key(|event| std::cmp::Reverse(event.seq));
+    events.truncate(SHOWN);
+    let columns =
+        ["Date", "Application", "Status", "Error code", "Reason", "Device ID", "Correlation ID"];
+    Table {
+        caption: format!("Sign-ins of {}", user.upn),
+        columns: columns.to_vec(),
+        rows: events.iter().map(|event| row(call, user, event)).collect(),
+        empty: "No sign-ins yet.",
+        next: None,
+    }
+}
+
+fn row(call: &Call, user: &User, event: &Event) -> Vec<Cell> {
+    let code = event.fields.get("aadsts").and_then(Value::as_u64);
+    let client = text(event, "client_id");
+    let app = call.world.apps.client(client).map_or(client, |app| app.name.as_str());
+    let reason = match (code, call.world.tables.sts(text(event, "reason"))) {
+        (None, _) => String::new(),
+        (Some(_), Some(row)) => {
+            let (tenant, at) = (call.world.tenant.name.as_str(), format(event.at, "%Y-%m-%d %H:%M:%SZ"));
+            let values =
+                [("tenant", tenant), ("user", user.upn.as_str()), ("now", at.as_str()), ("name", "")];
+            fill(&row.text, &values)
+        }
+        (Some(_), None) => text(event, "reason").to_owned(),
+    };
+    vec![
+        Cell::text(format(event.at, "%Y-%m-%d %H:%M:%SZ")),
+        Cell::text(app),
+        Cell::text(if code.is_some() { "Failure" } else { "Success" }),
+        Cell::text(code.map(|code| code.to_string()).unwrap_or_default()),
+        Cell::text(reason),
+        Cell::text(text(event, "device")),
+        Cell::text(text(event, "correlation_id")),
+    ]
+}
