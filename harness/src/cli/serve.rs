@@ -119,6 +119,7 @@ fn greeting(emulator: &Emulator, control: &Control, ca: &str) -> String {
         .map_or_else(String::new, |address| format!("# TLS by host name on {address}\n"));
     format!(
         "# linarite serves {domain}, seed {}. Paste this where the client runs; Ctrl-C here ends it.\n\
+         # The portal, for a browser on this machine: {proxy}/portal.azure.com/\n\
          {https}\
          export HTTPS_PROXY={proxy} https_proxy={proxy} HTTP_PROXY={proxy} http_proxy={proxy}\n\
          export REQUESTS_CA_BUNDLE='{ca}' CURL_CA_BUNDLE='{ca}' SSL_CERT_FILE='{ca}' NODE_EXTRA_CA_CERTS='{ca}' NODE_USE_ENV_PROXY=1\n\

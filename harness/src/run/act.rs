@@ -110,7 +110,7 @@ pub(super) fn account(
 }
 
 /// User name and password of a key of the world; a name with an `@` stands for itself.
-fn user(stage: &Stage, key: &str) -> Option<(String, String)> {
+pub(super) fn user(stage: &Stage, key: &str) -> Option<(String, String)> {
     use linarite_server::directory::UserKey;
     let directory = &stage.world().directory;
     let by_key = directory.user(&UserKey::Key(key.to_owned())).ok().flatten();

@@ -4,13 +4,15 @@
 use linarite_server::control::view;
 use serde_json::Value;
 
+use super::act::user;
 use super::seen::Seen;
 use super::stage::Stage;
 use crate::expect::{JsonPath, Outcome, Style};
-use crate::scenario::decode::Entries;
+use crate::scenario::decode::{Entries, Tpl};
 use crate::scenario::expr::resolve;
 use crate::scenario::finding::{Finding, Span};
-use crate::scenario::model::{Expect, Matcher, Rows};
+use crate::scenario::model::{Expect, Matcher, Pane, Portal, Rows};
+use crate::scenario::node::{Kind, Node};
 use crate::scenario::time::Time;
 
 /// An expectation, judged, and where it is written.
@@ -26,6 +28,8 @@ pub(crate) struct Around {
     /// Machine and Windows user of the step.
     pub(crate) machine: Option<String>,
     pub(crate) windows_user: Option<String>,
+    /// User of the step.
+    pub(crate) user: Option<String>,
     /// Number of the newest journal event when the step began.
     pub(crate) mark: u64,
     /// Real milliseconds and milliseconds of the world that the act took.
@@ -217,6 +221,9 @@ impl Bench<'_> {
                 self.rows("users", rows, &users, Style::Record)?;
             }
         }
+        for portal in expect.portal.iter().flat_map(|portal| &portal.0) {
+            self.portal(portal).await?;
+        }
         for rows in expect.journal.iter().flat_map(|rows| &rows.0) {
             let since = match &rows.since {
                 Some(since) => self.since(&since.resolve(self.stage)?, rows)?,
@@ -227,6 +234,82 @@ impl Bench<'_> {
             self.rows("journal", rows, &events, Style::Event)?;
         }
         Ok(())
+    }
+
+    /// A page of the portal, fetched over the wire by somebody who signs in for it.
+    async fn portal(&mut self, portal: &Portal) -> Found {
+        let wrong =
+            |title: String| Box::new(Finding::error("expect::portal", portal.at.clone(), title));
+        let of = |name: Option<&Tpl<String>>, stage: &Stage| {
+            name.map(|name| name.resolve(stage)).transpose()
+        };
+        let whose = of(portal.user.as_ref(), self.stage)?.or_else(|| self.around.user.clone());
+        let whose = whose.ok_or_else(|| wrong("`portal` needs a user".to_owned()))?;
+        let viewer = of(portal.as_.as_ref(), self.stage)?.unwrap_or_else(|| whose.clone());
+        let known = |key: &str| {
+            user(self.stage, key).ok_or_else(|| wrong(format!("no user is called `{key}`")))
+        };
+        let (upn, _) = known(&whose)?;
+        let (viewer, password) = known(&viewer)?;
+        let device = of(portal.device.as_ref(), self.stage)?;
+        let path = match portal.pane.unwrap_or(Pane::Devices) {
+            Pane::Devices => format!("/users/{upn}"),
+            Pane::SignIns => format!("/users/{upn}/sign-ins"),
+            Pane::AllDevices => "/devices".to_owned(),
+            Pane::Device => {
+                let device = device.ok_or_else(|| wrong("the pane needs a `device`".to_owned()))?;
+                format!("/devices/{device}")
+            }
+        };
+        let credential = linarite_windows::msol::Credential { upn: viewer, password };
+        let seen = linarite_windows::portal::look(&self.stage.wire, &credential, &path).await;
+        let seen = seen.map_err(wrong)?;
+        let status = Value::from(seen.status);
+        let fine = Matcher(Node { kind: Kind::Number(200.into()), at: portal.at.clone() });
+        let wanted = portal.status.as_ref().unwrap_or(&fine);
+        self.check("portal.status", Some(wanted), Some(&status), Style::Json)?;
+        let columns = Value::from(seen.columns.clone());
+        self.check("portal.columns", portal.columns.as_ref(), Some(&columns), Style::Json)?;
+        let navigation = Value::from(seen.navigation.clone());
+        self.check(
+            "portal.navigation",
+            portal.navigation.as_ref(),
+            Some(&navigation),
+            Style::Json,
+        )?;
+        self.each_field("portal.facts", portal.facts.as_ref(), Style::Text, |name| {
+            let found = seen.facts.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| Value::from(value.as_str()))
+        })?;
+        let (where_, each) = (portal.where_.clone(), portal.each.clone());
+        let (some, none) = (portal.some.clone(), portal.none.clone());
+        if where_.is_none()
+            && each.is_none()
+            && some.is_none()
+            && none.is_none()
+            && portal.rows.is_none()
+        {
+            return Ok(());
+        }
+        let record = |row: &Vec<String>| {
+            let cells =
+                seen.columns.iter().cloned().zip(row.iter().map(|cell| cell.as_str().into()));
+            Value::Object(cells.collect())
+        };
+        let records: Vec<Value> = seen.rows.iter().map(record).collect();
+        let rows = Rows {
+            where_,
+            count: portal.rows.clone(),
+            each,
+            some,
+            none,
+            distinct: None,
+            same: None,
+            since: None,
+            in_order: None,
+            at: portal.at.clone(),
+        };
+        self.rows("portal", &rows, &records, Style::Record)
     }
 
     fn since(&self, since: &str, rows: &Rows) -> Result<u64, Box<Finding>> {

@@ -362,6 +362,7 @@ impl Runner {
     ) {
         let around = Around {
             machine: context.machine.clone(),
+            user: context.user.clone(),
             windows_user: context.windows_user.clone().or_else(|| self.session(context)),
             mark,
             took: tried.took,

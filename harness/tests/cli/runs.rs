@@ -83,9 +83,9 @@ fn five_mistakes_in_five_steps_are_five_positions() {
 #[test]
 fn what_belongs_to_later_work_is_not_emulated_yet() {
     let desk = Desk::new();
-    let ran = desk.scenario("  - check: { portal: {} }\n", &[]);
+    let ran = desk.scenario("  - check: { access: {} }\n", &[]);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
-    assert!(ran.err.contains("not emulated yet: portal"), "{}", ran.err);
+    assert!(ran.err.contains("not emulated yet: access"), "{}", ran.err);
     assert!(ran.err.contains("one.scenario.yaml:8:14"), "{}", ran.err);
 }
 

@@ -19,6 +19,7 @@ mod keys;
 mod machine;
 pub mod msol;
 mod outcome;
+pub mod portal;
 mod surroundings;
 mod wire;
 mod xml;

@@ -10,6 +10,7 @@ use crate::device::{Device, DeviceKey, Management, TrustType};
 use crate::ids::{DeviceId, ObjectId, UserId};
 use crate::instant::Instant;
 use crate::tenant::Settings;
+use crate::user::User;
 
 /// Which of a user's devices USER info lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,6 +181,11 @@ impl<'a> DeviceView<'a> {
 /// Whether the portal has a page of all devices (FAQ A5). `Get-MsolDevice` and the directory's APIs always list them all.
 pub const fn portal_lists_all(settings: &Settings) -> bool {
     settings.portal_all_devices
+}
+
+/// Whether somebody may see the sign-ins of a user: one's own, and those of all with a directory role.
+pub fn may_see_sign_ins(viewer: &User, of: UserId) -> bool {
+    viewer.id == of || !viewer.roles.is_empty()
 }
 
 #[cfg(test)]

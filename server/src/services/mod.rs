@@ -12,6 +12,7 @@ pub mod graph;
 pub mod listing;
 pub mod mdm;
 pub mod page_token;
+pub mod portal;
 pub mod reply;
 pub mod resource;
 pub mod soap;
@@ -32,6 +33,7 @@ pub struct Services {
     drs: Router,
     graph: Router,
     mdm: Router,
+    portal: Router,
     resource: Router,
     sts: Router,
     stock: Stock,
@@ -46,6 +48,7 @@ impl Services {
             drs: drs::router(),
             graph: graph::router(),
             mdm: mdm::router(),
+            portal: portal::router(),
             resource: resource::router(),
             sts: sts::router(),
             stock: Stock::default(),
@@ -65,6 +68,7 @@ impl Services {
             Service::Drs => &self.drs,
             Service::Graph => &self.graph,
             Service::Mdm => &self.mdm,
+            Service::Portal => &self.portal,
             Service::Resource => &self.resource,
             Service::Sts => &self.sts,
         }

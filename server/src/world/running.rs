@@ -36,6 +36,8 @@ pub enum Service {
     Graph,
     /// Device management.
     Mdm,
+    /// The portal.
+    Portal,
     /// A protected API of the world.
     Resource,
     /// Sign-in.
@@ -51,6 +53,7 @@ impl Service {
             Self::Drs => "drs",
             Self::Graph => "graph",
             Self::Mdm => "mdm",
+            Self::Portal => "portal",
             Self::Resource => "resource",
             Self::Sts => "sts",
         }
@@ -63,7 +66,7 @@ pub const ENROLLMENT_HOST: &str = "enrollment.manage.microsoft.com";
 pub const MANAGEMENT_PORTAL: &str = "portal.manage.microsoft.com";
 
 /// Hosts that are the same in every world.
-const HOSTS: [(&str, Service); 10] = [
+const HOSTS: [(&str, Service); 11] = [
     ("login.microsoftonline.com", Service::Sts),
     ("login.windows.net", Service::Sts),
     ("login.microsoft.com", Service::Sts),
@@ -74,6 +77,7 @@ const HOSTS: [(&str, Service); 10] = [
     ("graph.windows.net", Service::AadGraph),
     (ENROLLMENT_HOST, Service::Mdm),
     (MANAGEMENT_PORTAL, Service::Mdm),
+    ("portal.azure.com", Service::Portal),
 ];
 
 /// The keys of a world.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::scenario::decode::{Entries, FromNode, Several, Tpl, record, wrong_type};
+use crate::scenario::decode::{Entries, FromNode, Several, Tpl, record, words, wrong_type};
 use crate::scenario::finding::Finding;
 use crate::scenario::node::{Kind, Node};
 
@@ -55,8 +55,8 @@ record! {
         users: Option<Several<Rows>>,
         /// Events in the server's journal.
         journal: Option<Several<Rows>>,
-        /// What the emulated portal shows. Not emulated yet.
-        portal: Option<Node>,
+        /// What the emulated portal shows.
+        portal: Option<Several<Portal>>,
         /// Conditional access. Not emulated yet.
         access: Option<Node>,
         /// How much real time the step took.
@@ -173,6 +173,52 @@ record! {
         since: Option<Tpl<String>>,
         /// Matchers of events that come in this order. Journal only.
         in_order: Option<Vec<Entries<Matcher>>>,
+    }
+}
+
+record! {
+    /// A page of the emulated portal, seen by signing in to it over the wire.
+    pub struct Portal {
+        /// Whose pane it is; the step's user when left out.
+        user: Option<Tpl<String>>,
+        /// Who looks at it. Default: the same user.
+        as_ as "as": Option<Tpl<String>>,
+        /// Which pane. Default devices: USER info with its devices.
+        pane: Option<Pane>,
+        /// The object id of the device, for the pane `device`.
+        device: Option<Tpl<String>>,
+        /// The HTTP status. Default 200.
+        status: Option<Matcher>,
+        /// The headings of the table's columns.
+        columns: Option<Matcher>,
+        /// The labels of the navigation.
+        navigation: Option<Matcher>,
+        /// What the page says above its table, by its label.
+        facts: Option<Entries<Matcher>>,
+        /// Which rows count: matchers by column; all must hold.
+        where_ as "where": Option<Entries<Matcher>>,
+        /// How many rows there are: a number is exact.
+        rows: Option<Matcher>,
+        /// What each of them must be.
+        each: Option<Entries<Matcher>>,
+        /// What at least one of them must be.
+        some: Option<Entries<Matcher>>,
+        /// What none of them may be.
+        none: Option<Entries<Matcher>>,
+    }
+}
+
+words! {
+    /// A pane of the portal.
+    pub enum Pane {
+        /// USER info with the devices of the user.
+        Devices = "devices",
+        /// The page of one device.
+        Device = "device",
+        /// The sign-ins of the user.
+        SignIns = "sign-ins",
+        /// All devices.
+        AllDevices = "all-devices",
     }
 }
 

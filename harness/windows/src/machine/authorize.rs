@@ -204,7 +204,7 @@ fn setting(page: &str, name: &str) -> Option<String> {
 
 /// A form of a page, as far as this browser understands forms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Form {
+pub(crate) struct Form {
     action: String,
     inputs: Vec<Input>,
 }
@@ -217,7 +217,7 @@ struct Input {
 }
 
 impl Form {
-    pub(super) fn first(page: &str) -> Option<Self> {
+    pub(crate) fn first(page: &str) -> Option<Self> {
         let lower = page.to_ascii_lowercase();
         let start = lower.find("<form")?;
         let end = lower.get(start..)?.find("</form").map_or(page.len(), |length| start + length);
@@ -241,7 +241,7 @@ impl Form {
     }
 
     /// Where it goes.
-    pub(super) fn action(&self) -> &str {
+    pub(crate) fn action(&self) -> &str {
         &self.action
     }
 
@@ -251,11 +251,11 @@ impl Form {
         self.inputs.push(Input { name, value, kind });
     }
 
-    fn asks_password(&self) -> bool {
+    pub(crate) fn asks_password(&self) -> bool {
         self.inputs.iter().any(|input| input.kind == "password")
     }
 
-    fn fill(&mut self, upn: &str, password: &str) {
+    pub(crate) fn fill(&mut self, upn: &str, password: &str) {
         for input in &mut self.inputs {
             match input.kind.as_str() {
                 "password" => password.clone_into(&mut input.value),
@@ -265,7 +265,7 @@ impl Form {
         }
     }
 
-    pub(super) fn encoded(&self) -> String {
+    pub(crate) fn encoded(&self) -> String {
         let named = self.inputs.iter().filter(|input| !input.name.is_empty());
         let pairs: Vec<(&str, &str)> =
             named.map(|input| (input.name.as_str(), input.value.as_str())).collect();

@@ -32,6 +32,7 @@ use crate::dsregcmd::Layout;
 use crate::outcome::Outcome;
 use crate::wire::{Line, Wire};
 
+pub(crate) use self::authorize::Form;
 pub use self::events::Event;
 pub use self::hybrid::{ComputerObject, DomainPolicy};
 pub use self::join::{Join, Register};

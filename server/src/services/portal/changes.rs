@@ -13,9 +13,8 @@ use crate::services::token::deny;
 
 /// `POST /devices/{id}/{enable|disable|delete}`.
 pub(super) async fn change(call: &Call, id: &str, act: &str) -> Result<Reply, Refused> {
-    let enabled = |enabled| {
-        Change::Update(DeviceEdit { enabled: Some(enabled), ..DeviceEdit::default() })
-    };
+    let enabled =
+        |enabled| Change::Update(DeviceEdit { enabled: Some(enabled), ..DeviceEdit::default() });
     let change = match act {
         "enable" => enabled(true),
         "disable" => enabled(false),

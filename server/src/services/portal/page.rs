@@ -101,10 +101,7 @@ fn navigation(call: &Call, visitor: &Visitor, here: &str) -> Vec<Link> {
     }
     let sign_ins = format!("/users/{}/sign-ins", visitor.user.id);
     links.push(("My sign-ins", call.url(&call.link.host, &sign_ins)));
-    links
-        .into_iter()
-        .map(|(label, href)| Link { label, current: href == here, href })
-        .collect()
+    links.into_iter().map(|(label, href)| Link { label, current: href == here, href }).collect()
 }
 
 fn render(call: &Call, visitor: Option<&Visitor>, status: StatusCode, content: &Content) -> Reply {
@@ -147,7 +144,11 @@ pub(super) fn show(
 pub(super) fn signed_out(call: &Call) -> Result<Reply, Refused> {
     let content = Content {
         title: "You are signed out".to_owned(),
-        links: vec![Link { label: "Sign in", href: call.url(&call.link.host, "/"), current: false }],
+        links: vec![Link {
+            label: "Sign in",
+            href: call.url(&call.link.host, "/"),
+            current: false,
+        }],
         ..Content::default()
     };
     Ok(render(call, None, StatusCode::OK, &content))
@@ -168,8 +169,7 @@ impl Refused {
 
     /// The page that says so, and its note in the journal.
     pub(super) fn reply(self, call: &Call) -> Reply {
-        let facts = call.facts();
-        if facts.get("reason").is_none() {
+        if !call.has_fact("reason") {
             call.note("reason", self.reason);
         }
         let name: String = self.name.chars().take(300).collect();
@@ -206,8 +206,6 @@ pub(super) fn guard(reply: &mut Reply) {
         ("referrer-policy", "no-referrer"),
         ("cross-origin-opener-policy", "same-origin"),
     ] {
-        reply
-            .headers_mut()
-            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
 }

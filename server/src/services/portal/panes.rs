@@ -56,8 +56,17 @@ fn owner(call: &Call, view: &DeviceView<'_>) -> Result<Option<User>, Refused> {
     Ok(call.world.directory.user(&UserKey::Id(owner))?)
 }
 
-const COLUMNS: [&str; 9] =
-    ["Name", "Enabled", "OS", "Version", "Join type", "Owner", "Compliant", "Registered", "Activity"];
+const COLUMNS: [&str; 9] = [
+    "Name",
+    "Enabled",
+    "OS",
+    "Version",
+    "Join type",
+    "Owner",
+    "Compliant",
+    "Registered",
+    "Activity",
+];
 
 fn row(call: &Call, device: &Device) -> Result<Vec<Cell>, Refused> {
     let view = DeviceView::of(device);
@@ -129,7 +138,10 @@ pub(super) async fn user(call: &Call, visitor: &Visitor, who: &str) -> Result<Re
             ("User name", user.upn.clone()),
             ("Object ID", user.id.to_string()),
             ("Sign-in allowed", yes(user.enabled).to_owned()),
-            ("Directory roles", if roles.is_empty() { "none".to_owned() } else { roles.join(", ") }),
+            (
+                "Directory roles",
+                if roles.is_empty() { "none".to_owned() } else { roles.join(", ") },
+            ),
         ],
         links: vec![Link { label: "Sign-ins", href: sign_ins, current: false }],
         table: Some(Table {
@@ -167,8 +179,7 @@ pub(super) async fn all_devices(call: &Call, visitor: &Visitor) -> Result<Reply,
         return Err(Refused::new("view-of-another-era", ""));
     }
     let invalid = || Refused::new("cursor-invalid", "");
-    let after =
-        call.query_value("after").map(|token| page_token::read(&token).ok_or_else(invalid));
+    let after = call.query_value("after").map(|token| page_token::read(&token).ok_or_else(invalid));
     let query = DeviceQuery {
         order: Some(Order { by: SortBy::Name, descending: false }),
         after: after.transpose()?,
@@ -235,7 +246,8 @@ pub(super) fn device(call: &Call, visitor: &Visitor, id: &str) -> Result<Reply, 
         });
     }
     if may_change(&visitor.user, DeviceChange::Delete).is_ok() {
-        let sure = "Delete the record. The computer is not told and goes on calling itself registered.";
+        let sure =
+            "Delete the record. The computer is not told and goes on calling itself registered.";
         forms.push(form("delete", "Delete", Some(sure)));
     }
     let content = Content {

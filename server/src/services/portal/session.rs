@@ -130,9 +130,8 @@ pub(super) fn visitor(call: &Call) -> Result<Option<Visitor>, Refused> {
 pub(super) fn posting(call: &Call) -> Result<(Visitor, Vec<(String, String)>), Refused> {
     let visitor = visitor(call)?.ok_or_else(|| Refused::new("session-missing", ""))?;
     let own = call.url(&call.link.host, "/");
-    let same_origin = |origin: &str| {
-        own.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'))
-    };
+    let same_origin =
+        |origin: &str| own.strip_prefix(origin).is_some_and(|rest| rest.starts_with('/'));
     let site = call.header("sec-fetch-site");
     let foreign = call.header("origin").is_some_and(|origin| !same_origin(origin))
         || site.is_some_and(|site| !["same-origin", "none"].contains(&site));

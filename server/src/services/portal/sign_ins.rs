@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use linarite_core::user::User;
-use serde_json::Value;
 
 use super::page::{Cell, Table};
 use crate::clock::format;
@@ -15,7 +14,7 @@ use crate::services::tables::fill;
 const SHOWN: usize = 100;
 
 fn text<'e>(event: &'e Event, name: &str) -> &'e str {
-    event.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+    event.fields.text(name).unwrap_or_default()
 }
 
 /// The sign-ins of a user.
@@ -39,15 +38,20 @@ pub(super) fn table(call: &Call, user: &User) -> Table {
 }
 
 fn row(call: &Call, user: &User, event: &Event) -> Vec<Cell> {
-    let code = event.fields.get("aadsts").and_then(Value::as_u64);
+    let code = event.fields.get("aadsts").and_then(|code| code.as_u64());
     let client = text(event, "client_id");
     let app = call.world.apps.client(client).map_or(client, |app| app.name.as_str());
     let reason = match (code, call.world.tables.sts(text(event, "reason"))) {
         (None, _) => String::new(),
         (Some(_), Some(row)) => {
-            let (tenant, at) = (call.world.tenant.name.as_str(), format(event.at, "%Y-%m-%d %H:%M:%SZ"));
-            let values =
-                [("tenant", tenant), ("user", user.upn.as_str()), ("now", at.as_str()), ("name", "")];
+            let (tenant, at) =
+                (call.world.tenant.name.as_str(), format(event.at, "%Y-%m-%d %H:%M:%SZ"));
+            let values = [
+                ("tenant", tenant),
+                ("user", user.upn.as_str()),
+                ("now", at.as_str()),
+                ("name", ""),
+            ];
             fill(&row.text, &values)
         }
         (Some(_), None) => text(event, "reason").to_owned(),

@@ -4,15 +4,16 @@
 //! readable or not signed with its session key is ignored; one whose nonce is missing or stale leads back to the same
 //! address with a fresh `sso_nonce`; one whose device or user is refused ends on the page that says why.
 //! A user of a federated domain is sent to its federation server ([`passive`]).
-//! Left out: session cookies, consent, second factors, response types other than `code`.
+//! The hybrid response type `code id_token` hands the id token over with the code, by a form only.
+//! Left out: session cookies, consent, second factors, other response types.
 
 use linarite_core::refusal::GrantRefusal;
 
-use super::claims::client_info;
+use super::claims::{self, client_info};
 use super::grants::{
     Asked, Holder, Interaction, check_nonce, in_time, new_code, new_interaction, new_nonce, open,
 };
-use super::issue::{Issue, note_session};
+use super::issue::{Issue, about, note_session};
 use super::pages;
 use super::passive;
 use super::prt::{Request, Shown, shown_prt};
@@ -20,6 +21,7 @@ use super::refuse::Refused;
 use super::request::{Parameters, known_client, tenant_segment, wanted};
 use super::token::enter;
 use crate::directory::{DeviceEvidence, Session, SignIn, UserEvidence};
+use crate::journal::Kind;
 use crate::keys::jose::Jws;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, redirect};
@@ -99,7 +101,12 @@ fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
         ..Asked::default()
     };
     let kind = parameters.get("response_type").unwrap_or_default();
-    if kind != "code" {
+    let mut kinds: Vec<&str> = kind.split_whitespace().collect();
+    kinds.sort_unstable();
+    let by_form =
+        asked.response_mode.as_deref().is_some_and(|m| m.eq_ignore_ascii_case("form_post"));
+    asked.id_token = kinds == ["code", "id_token"] && by_form && asked.nonce.is_some();
+    if kinds != ["code"] && !asked.id_token {
         let shown: String = kind.chars().take(100).collect();
         let refused = Refused::wire("response-type-unsupported").with("name", shown);
         return Err(Failed::Redirect(Box::new(asked), refused));
@@ -235,13 +242,39 @@ pub(super) fn finish(
     asked: &Asked,
 ) -> Result<Reply, Failed> {
     note_session(call, session);
+    let amr = holder.amr.clone();
     let code = new_code(call, holder, asked.clone())?;
     let mut answer = vec![("code".to_owned(), code)];
+    if asked.id_token {
+        answer.push(("id_token".to_owned(), id_token(call, session, asked, &amr)?));
+    }
     if asked.client_info {
         answer.push(("client_info".to_owned(), client_info(call, &session.user)));
     }
     answer.push(("session_state".to_owned(), call.correlation_id.to_string()));
     Ok(send(asked, answer))
+}
+
+/// The id token that comes along with a code.
+fn id_token(
+    call: &Call,
+    session: &Session,
+    asked: &Asked,
+    amr: &[String],
+) -> Result<String, Refused> {
+    let client = known_client(call, &asked.client)?;
+    let claims = claims::id_token(call, session, client, asked.nonce.as_deref(), amr, asked.v2);
+    let signed = call.world.keys.tokens.sign_jwt(&claims);
+    let signed = signed.map_err(|_| Refused::from(GrantRefusal::Unreadable))?;
+    record_issued(call, amr);
+    Ok(signed)
+}
+
+/// Records that an id token was issued without a visit to the token endpoint.
+fn record_issued(call: &Call, amr: &[String]) {
+    let mut fields = about(call);
+    fields.insert("amr", serde_json::Value::from(amr));
+    call.record(Kind::TokenIssued, fields);
 }
 
 /// Sends an answer to the client, the way that it asked for.

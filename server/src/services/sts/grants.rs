@@ -135,6 +135,9 @@ pub(super) struct Asked {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) response_mode: Option<String>,
     pub(super) client_info: bool,
+    /// Whether an id token is to come along with the code.
+    #[serde(default)]
+    pub(super) id_token: bool,
 }
 
 /// An authorization code.

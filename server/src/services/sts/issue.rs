@@ -10,7 +10,7 @@ use super::grants::{Holder, RefreshToken, seal};
 use super::refuse::Refused;
 use super::request::Wanted;
 use crate::directory::Session;
-use crate::journal::Kind;
+use crate::journal::{Fields, Kind};
 use crate::services::call::Call;
 use crate::world::apps::App;
 
@@ -88,12 +88,19 @@ impl Issue<'_> {
     /// Notes that tokens were issued; `None` for a primary refresh token, which is for no resource.
     pub(super) fn note(&self, call: &Call, resource: Option<&str>) {
         note_session(call, self.session);
-        let told = ["grant", "client_id", "user", "device", "report_only"];
-        let mut fields = call.chosen_facts(&told);
+        let mut fields = about(call);
         fields.insert("resource", resource);
         fields.insert("amr", Value::from(self.amr));
         call.record(Kind::TokenIssued, fields);
     }
+}
+
+/// What every event about tokens that were issued begins with.
+pub(super) fn about(call: &Call) -> Fields {
+    let mut fields =
+        call.chosen_facts(&["grant", "client_id", "user", "device", "report_only"]);
+    fields.insert("correlation_id", format_args!("{}", call.correlation_id));
+    fields
 }
 
 /// Notes who signed in on what.

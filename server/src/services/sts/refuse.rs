@@ -161,7 +161,9 @@ impl Refused {
         }
         let told =
             ["reason", "aadsts", "grant", "client_id", "user", "device", "resource", "policies"];
-        call.record(Kind::TokenDenied, call.chosen_facts(&told));
+        let mut fields = call.chosen_facts(&told);
+        fields.insert("correlation_id", format_args!("{}", call.correlation_id));
+        call.record(Kind::TokenDenied, fields);
     }
 
     /// The refusal as JSON.
