@@ -69,8 +69,13 @@ pub enum StartError {
 }
 
 /// Domains that every CA may speak for.
-pub const CA_DOMAINS: [&str; 4] =
-    ["microsoftonline.com", "microsoft.com", "windows.net", "microsoftazuread-sso.com"];
+pub const CA_DOMAINS: [&str; 5] = [
+    "microsoftonline.com",
+    "microsoft.com",
+    "windows.net",
+    "microsoftazuread-sso.com",
+    "portal.azure.com",
+];
 
 /// How an emulator is to be started.
 #[derive(Debug, Default)]

@@ -192,11 +192,7 @@ fn each_lint_says_what_and_where() {
             ],
         ),
         (
-<<<<<<< HEAD
-            "  - check: { portal: {}, access: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: workplace } }\n",
-=======
-            "  - check: { tls: {}, access: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: hybrid } }\n",
->>>>>>> c151634 (portal: sign in as a client, read it in scenarios, and drive it with a browser)
+            "  - check: { tls: {}, access: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: workplace } }\n",
             &[
                 "6:14 not-emulated: not emulated yet: tls",
                 "6:23 not-emulated: not emulated yet: access",
