@@ -262,7 +262,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether the service made the object itself: Autopilot gives it a `ZTDID`, Exchange an ActiveSync id.
+/// Whether the service made the object itself: Autopilot gives it a `ZTDID`, Exchange an `ActiveSync` id.
 fn is_system_managed(device: &Value) -> bool {
     let ids = member(device, "devicePhysicalIds").and_then(Value::as_array);
     let autopilot = |id: &Value| id.as_str().is_some_and(|id| id.starts_with("[ZTDID]"));
