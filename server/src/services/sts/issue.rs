@@ -97,8 +97,7 @@ impl Issue<'_> {
 
 /// What every event about tokens that were issued begins with.
 pub(super) fn about(call: &Call) -> Fields {
-    let mut fields =
-        call.chosen_facts(&["grant", "client_id", "user", "device", "report_only"]);
+    let mut fields = call.chosen_facts(&["grant", "client_id", "user", "device", "report_only"]);
     fields.insert("correlation_id", format_args!("{}", call.correlation_id));
     fields
 }
