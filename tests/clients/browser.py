@@ -14,6 +14,7 @@ Chromium is spoken to over its debugging pipe, so Python needs no package. Each 
 0 when all of it was right, 1 when something was not, 2 when the run could not be set up.
 """
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -44,9 +45,12 @@ class Browser:
         read_commands, self.commands = os.pipe()
         self.answers, write_answers = os.pipe()
 
+        # Out of the way first: a descriptor that is moved to its own number would be closed with the new program.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (read_commands, write_answers)]
+
         def wire():
-            os.dup2(read_commands, 3)
-            os.dup2(write_answers, 4)
+            for end, number in zip(ends, (3, 4)):
+                os.dup2(end, number)
 
         environment = {"HOME": home, "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "XDG_CONFIG_HOME": home}
         self.log = open(os.path.join(home, "browser.log"), "wb")
@@ -57,8 +61,8 @@ class Browser:
              "--disable-default-apps", "--hide-scrollbars", "--force-device-scale-factor=1", "about:blank"],
             env=environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             close_fds=False, preexec_fn=wire, start_new_session=True)
-        os.close(read_commands)
-        os.close(write_answers)
+        for end in (read_commands, write_answers, *ends):
+            os.close(end)
         self.number, self.session = 0, None
         self.inbox, self.events = queue.Queue(), []
         threading.Thread(target=self.listen, daemon=True).start()
@@ -266,7 +270,7 @@ def main():
         type_in(user, password)
         browser.click("button")
         check("it all works without script", title() == "All devices", browser.run("location.href"))
-    except (RuntimeError, TimeoutError, EOFError, TypeError) as error:
+    except (RuntimeError, TimeoutError, OSError, EOFError, TypeError, KeyError) as error:
         check("the walk came to its end", False, error)
         with open(os.path.join(home, "browser.log"), errors="replace") as log:
             print(log.read()[-2000:], file=sys.stderr)

@@ -203,7 +203,8 @@ pub(super) fn guard(reply: &mut Reply) {
         ("content-security-policy", policy),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        // Without a referrer at all browsers would call the origin of a form `null`.
+        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
     ] {
         reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
