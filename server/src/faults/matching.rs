@@ -158,7 +158,7 @@ impl<'a> Seen<'a> {
             || signed_request(self.call).is_some_and(|request| {
                 request.payload.get("username").and_then(Value::as_str).is_some_and(same)
             })
-            || self.service.word() == "adfs" && soap_user(&self.call.body).is_some_and(same)
+            || self.service == Service::Adfs && soap_user(&self.call.body).is_some_and(same)
     }
 
     fn decoded_path(&self) -> String {
@@ -202,24 +202,38 @@ fn signed_request(call: &Call) -> Option<SignedRequest> {
 fn operation(call: &Call, service: Service) -> &'static str {
     let path = call.path.to_ascii_lowercase();
     let path = path.trim_matches('/');
-    let ends = |end: &str| path.ends_with(end);
-    match service.word() {
-        "drs" => drs(call.method.as_str(), path),
-        "sts" if ends(".well-known/openid-configuration") => "openid",
-        "sts" if ends("/keys") => "keys",
-        "sts" if ends("/discovery/instance") => "instance",
-        "sts" if path.contains("userrealm") => "user-realm",
-        "sts" if ends("/token") => token(call),
-        "sts" if ends("/authorize") => "authorize",
-        "sts" if ends("/login") => "sign-in",
-        "adfs" if ends("/mex") => "mex",
-        "adfs" if ends("/usernamemixed") => "usernamemixed",
-        "adfs" if ends("/windowstransport") => "windowstransport",
-        "adfs" if ends("/certificatemixed") => "certificatemixed",
-        "adfs" if path.starts_with("adfs/ls") => "passive",
-        "graph" | "aadgraph" => graph(call.method.as_str(), path),
-        _ => "other",
+    match service {
+        Service::Drs => drs(call.method.as_str(), path),
+        Service::Sts if path.contains("userrealm") => "user-realm",
+        Service::Sts if path.ends_with("/token") => token(call),
+        Service::Sts => by_end(path, &STS),
+        Service::Adfs if path.starts_with("adfs/ls") => "passive",
+        Service::Adfs => by_end(path, &ADFS),
+        // The first segment is the version of the one and the tenant of the other.
+        Service::Graph | Service::AadGraph => graph(call.method.as_str(), path),
+        Service::Resource => "other",
     }
+}
+
+/// Operations of sign-in by the end of their path.
+const STS: [(&str, &str); 5] = [
+    (".well-known/openid-configuration", "openid"),
+    ("/keys", "keys"),
+    ("/discovery/instance", "instance"),
+    ("/authorize", "authorize"),
+    ("/login", "sign-in"),
+];
+
+/// Operations of a federation server by the end of their path.
+const ADFS: [(&str, &str); 4] = [
+    ("/mex", "mex"),
+    ("/usernamemixed", "usernamemixed"),
+    ("/windowstransport", "windowstransport"),
+    ("/certificatemixed", "certificatemixed"),
+];
+
+fn by_end(path: &str, operations: &[(&str, &'static str)]) -> &'static str {
+    operations.iter().find(|(end, _)| path.ends_with(end)).map_or("other", |(_, word)| word)
 }
 
 fn drs(method: &str, path: &str) -> &'static str {

@@ -1,18 +1,27 @@
-//! Answers that faults give in a service's place, in the shape that the service itself has for errors.
+//! Answers that faults give in a service's place, in the shape that the service itself has for errors and printed where
+//! the service prints its own ([`envelope`]).
 //!
 //! Words and status of an AADSTS number come from `server/data/aadsts.toml` where it has the number; for any other one
 //! they are plain and assumed.
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::check::span;
 use super::model::{Aadsts, CannedReply, DrsError, GraphError, SoapFault, Throttle, ThrottleText};
-use crate::clock::format;
 use crate::services::call::Call;
-use crate::services::reply::escape;
+use crate::services::envelope;
+use crate::services::reply::uncached;
 use crate::world::Service;
+
+/// What an error says that was given no words.
+const PLANTED: &str = "An error that a fault of the test asks for.";
+
+/// The vocabularies that subcodes of SOAP faults come from.
+const TRUST: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
+const SECURITY: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 
 /// An answer as the edge takes it.
 pub(super) type Answer = Response<Vec<u8>>;
@@ -76,7 +85,7 @@ pub(super) fn aadsts(call: &Call, error: &Aadsts) -> Answer {
         code,
         word.as_deref().unwrap_or(plain),
         suberror.as_deref(),
-        text.as_deref().unwrap_or("An error that a fault of the test asks for."),
+        text.as_deref().unwrap_or(PLANTED),
     )
 }
 
@@ -88,101 +97,57 @@ fn sign_in_error(
     suberror: Option<&str>,
     text: &str,
 ) -> Answer {
-    let now = format(call.now(), "%Y-%m-%d %H:%M:%SZ");
-    let description = format!(
-        "AADSTS{code}: {text}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {now}",
-        call.request_id, call.correlation_id
-    );
-    let mut body = json!({
-        "error": error,
-        "error_description": description,
-        "error_codes": [code],
-        "timestamp": now,
-        "trace_id": call.request_id.to_string(),
-        "correlation_id": call.correlation_id.to_string(),
-        "error_uri": call.url("login.microsoftonline.com", &format!("/error?code={code}")),
-    });
-    if let (Some(suberror), Value::Object(members)) = (suberror, &mut body) {
-        members.insert("suberror".to_owned(), suberror.into());
-    }
     call.note("aadsts", code);
-    as_json(number, &body)
+    let body = envelope::sign_in(call, code, error, suberror, text);
+    private(as_json(number, &Value::Object(body)))
+}
+
+/// As the services mark their own refusals.
+fn private(mut answer: Answer) -> Answer {
+    uncached(answer.headers_mut());
+    answer
 }
 
 /// An error of device registration, in the generation of JSON that the request asks for.
 pub(super) fn drs(call: &Call, error: &DrsError) -> Answer {
-    let message = error.message.as_deref().unwrap_or("An error that a fault of the test asks for.");
-    let time = format(call.now(), "%m-%d-%Y %H:%M:%SZ");
-    let body = if call.query_value("api-version").as_deref() == Some("2.0") {
-        json!({
-            "code": error.code,
-            "subcode": error.subcode,
-            "message": message,
-            "operation": match call.method.as_str() {
-                "POST" => "DeviceJoin",
-                "PUT" => "DeviceRenew",
-                "DELETE" => "DeviceDelete",
-                _ => "Discover",
-            },
-            "requestid": call.request_id.to_string(),
-            "time": time,
-        })
-    } else {
-        json!({
-            "ErrorType": error.code,
-            "Message": message,
-            "TraceId": call.request_id.to_string(),
-            "Time": time,
-        })
-    };
-    as_json(error.status.unwrap_or(400), &body)
+    let message = error.message.as_deref().unwrap_or(PLANTED);
+    let body = envelope::registration(call, &error.code, error.subcode.as_deref(), message);
+    private(as_json(error.status.unwrap_or(400), &body))
 }
 
 /// A SOAP 1.2 fault, worded as a federation server words it.
 pub(super) fn soap(fault: &SoapFault) -> Answer {
-    let subcode = fault.subcode.as_ref().map_or_else(String::new, |subcode| {
-        let namespaces = "xmlns:wst=\"http://docs.oasis-open.org/ws-sx/ws-trust/200512\" xmlns:a=\"http://www.w3.org/2005/08/addressing\"";
-        format!("<s:Subcode><s:Value {namespaces}>{}</s:Value></s:Subcode>", escape(subcode))
+    let code = fault.code.strip_prefix("s:").unwrap_or(&fault.code);
+    let subcode = fault.subcode.as_deref().map(|subcode| {
+        let (prefix, name) = subcode.split_once(':').unwrap_or(("wst", subcode));
+        let vocabulary = match prefix {
+            "wsse" | "o" => SECURITY,
+            "wsa" | "a" => envelope::ADDRESSING,
+            _ => TRUST,
+        };
+        (vocabulary, name)
     });
-    let body = format!(
-        "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><s:Fault><s:Code><s:Value>{}</s:Value>{subcode}</s:Code><s:Reason><s:Text xml:lang=\"en-US\">{}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>",
-        escape(&fault.code),
-        escape(&fault.reason)
-    );
-    with_type(fault.status.unwrap_or(500), "application/soap+xml; charset=utf-8", body.into_bytes())
+    let body = envelope::soap_fault(code, subcode, &fault.reason, None);
+    with_type(fault.status.unwrap_or(500), envelope::SOAP_XML, body.into_bytes())
 }
 
-/// An error of Graph.
-pub(super) fn graph(call: &Call, error: &GraphError) -> Answer {
+/// An error of Graph, in the shape of the one of the two that is asked.
+pub(super) fn graph(call: &Call, service: Service, error: &GraphError) -> Answer {
     let number = error.status.unwrap_or(500);
-    let message = error.message.as_deref().unwrap_or("An error that a fault of the test asks for.");
-    let date = format(call.now(), "%Y-%m-%dT%H:%M:%S");
-    if call.world.service(&call.link.host) == Some(Service::AadGraph) {
-        let message = json!({ "lang": "en", "value": message });
-        let id = call.request_id.to_string();
-        let envelope =
-            json!({ "code": error.code, "message": message, "requestId": id, "date": date });
-        return as_json(number, &json!({ "odata.error": envelope }));
-    }
-    let body = json!({ "error": {
-        "code": error.code,
-        "message": message,
-        "innerError": {
-            "date": date,
-            "request-id": call.request_id.to_string(),
-            "client-request-id": call.correlation_id.to_string(),
-        },
-    }});
-    let mut answer = as_json(number, &body);
-    let headers = answer.headers_mut();
-    for (name, id) in [("request-id", call.request_id), ("client-request-id", call.correlation_id)]
-    {
-        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
+    let message = error.message.as_deref().unwrap_or(PLANTED);
+    let (mut answer, app_id) = if service == Service::AadGraph {
+        let body = envelope::aadgraph(call, &error.code, message).to_string();
+        let mut answer = with_type(number, envelope::AADGRAPH_JSON, body.into_bytes());
+        envelope::aadgraph_ids(call, answer.headers_mut());
+        (answer, "00000002-0000-0000-c000-000000000000")
+    } else {
+        let body = envelope::graph(call, &error.code, message).to_string();
+        let mut answer = with_type(number, envelope::GRAPH_JSON, body.into_bytes());
+        envelope::graph_ids(call, answer.headers_mut());
+        (answer, "00000003-0000-0000-c000-000000000000")
+    };
     if number == 401 {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"\""));
+        envelope::challenge(call, app_id, "", answer.headers_mut());
     }
     answer
 }
@@ -190,13 +155,15 @@ pub(super) fn graph(call: &Call, error: &GraphError) -> Answer {
 /// Too many requests.
 pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> Answer {
     const WORDS: &str = "Too many requests. Try again later.";
-    let mut answer = match (throttle.text, service.word()) {
-        (None, "sts") => {
+    let plain = || with_type(429, "text/plain; charset=utf-8", WORDS.as_bytes().to_vec());
+    let mut answer = match (throttle.text, service) {
+        (Some(ThrottleText::Plain), _) => plain(),
+        (None, Service::Sts) => {
             let text =
                 "The server has terminated the request because of an excessive request rate.";
             sign_in_error(call, 429, 90055, "temporarily_unavailable", None, text)
         }
-        (None, "drs") => {
+        (None, Service::Drs) => {
             let error = DrsError {
                 code: "TooManyRequests".to_owned(),
                 subcode: None,
@@ -205,18 +172,16 @@ pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> A
             };
             drs(call, &error)
         }
-        (None, "graph" | "aadgraph" | "resource") => {
+        (None, Service::Graph | Service::AadGraph | Service::Resource) => {
             let error = GraphError {
                 code: "TooManyRequests".to_owned(),
                 message: Some(WORDS.to_owned()),
                 status: Some(429),
             };
-            graph(call, &error)
+            graph(call, service, &error)
         }
         // A federation server has no words of its own for it.
-        (Some(ThrottleText::Plain) | None, _) => {
-            with_type(429, "text/plain; charset=utf-8", WORDS.as_bytes().to_vec())
-        }
+        (None, Service::Adfs) => plain(),
     };
     if let Some(after) = throttle.retry_after.as_deref().and_then(span) {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.seconds()));
@@ -229,8 +194,8 @@ pub(super) fn read_only(call: &Call, service: Service) -> Answer {
     const REASON: &str = "directory-read-only";
     call.note("reason", REASON);
     let tables = &call.world.tables;
-    match (service, tables.drs(REASON), tables.graph(REASON)) {
-        (Service::Drs, Some(row), _) => {
+    let found = match service {
+        Service::Drs => tables.drs(REASON).map(|row| {
             let error = DrsError {
                 code: row.code.clone(),
                 subcode: row.subcode.clone(),
@@ -238,15 +203,17 @@ pub(super) fn read_only(call: &Call, service: Service) -> Answer {
                 status: Some(row.status),
             };
             drs(call, &error)
+        }),
+        Service::Graph | Service::AadGraph | Service::Adfs | Service::Resource | Service::Sts => {
+            tables.graph(REASON).map(|row| {
+                let error = GraphError {
+                    code: row.code.clone(),
+                    message: Some(row.message.clone()),
+                    status: Some(row.status),
+                };
+                graph(call, service, &error)
+            })
         }
-        (_, _, Some(row)) => {
-            let error = GraphError {
-                code: row.code.clone(),
-                message: Some(row.message.clone()),
-                status: Some(row.status),
-            };
-            graph(call, &error)
-        }
-        (_, _, None) => as_json(503, &Value::Null),
-    }
+    };
+    found.unwrap_or_else(|| as_json(503, &Value::Null))
 }

@@ -8,6 +8,7 @@ pub mod adfs;
 pub mod call;
 pub mod change;
 pub mod drs;
+pub mod envelope;
 pub mod graph;
 pub mod listing;
 pub mod mdm;

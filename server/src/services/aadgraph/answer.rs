@@ -3,18 +3,15 @@
 //! Section 12.1 of the device registration notes. Codes, statuses and messages come from `server/data/aadgraph.toml`.
 //! Left out: Atom, and the other levels of metadata.
 
-use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use linarite_core::refusal::{AccessRefusal, QueryRefusal};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::clock;
 use crate::directory::DirectoryError;
 use crate::services::call::Call;
+use crate::services::envelope;
 use crate::services::reply::{self, Reply};
 use crate::services::tables::fill;
-
-const JSON: &str = "application/json;odata=minimalmetadata;streaming=true;charset=utf-8";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -90,13 +87,7 @@ impl Refused {
                 "linarite's directory failed; its log says why.".to_owned(),
             ),
         };
-        let envelope = json!({ "odata.error": {
-            "code": code,
-            "message": { "lang": "en", "value": message },
-            "requestId": call.request_id.to_string(),
-            "date": clock::format(call.now(), "%Y-%m-%dT%H:%M:%S"),
-        }});
-        let mut reply = body(status, call, &envelope);
+        let mut reply = body(status, call, &envelope::aadgraph(call, code, &message));
         if status == StatusCode::UNAUTHORIZED {
             challenge(call, reply.headers_mut());
         }
@@ -106,18 +97,12 @@ impl Refused {
 
 /// Says where a token is to be had.
 fn challenge(call: &Call, headers: &mut HeaderMap) {
-    let authority = call.url("login.microsoftonline.com", "/common/oauth2/authorize");
-    let text = format!(
-        "Bearer realm=\"\", authorization_uri=\"{authority}\", client_id=\"00000002-0000-0000-c000-000000000000\""
-    );
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(WWW_AUTHENTICATE, value);
-    }
+    envelope::challenge(call, "00000002-0000-0000-c000-000000000000", "", headers);
 }
 
 fn body(status: StatusCode, call: &Call, value: &Value) -> Reply {
     let mut reply = match reply::print(value) {
-        Ok(body) => reply::with_body(status, JSON, body),
+        Ok(body) => reply::with_body(status, envelope::AADGRAPH_JSON, body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be printed");
             reply::empty(StatusCode::INTERNAL_SERVER_ERROR)
@@ -128,11 +113,7 @@ fn body(status: StatusCode, call: &Call, value: &Value) -> Reply {
 }
 
 fn identify(call: &Call, reply: &mut Reply) {
-    let headers = reply.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&call.request_id.to_string()) {
-        headers.insert(HeaderName::from_static("request-id"), value);
-    }
-    headers.insert(HeaderName::from_static("dataserviceversion"), HeaderValue::from_static("3.0;"));
+    envelope::aadgraph_ids(call, reply.headers_mut());
 }
 
 /// An object or a list.

@@ -6,15 +6,15 @@
 use http::StatusCode;
 use linarite_core::refusal::FederationRefusal;
 
-use super::names::{ADDRESSING, SECURITY, SOAP};
+use super::names::SECURITY;
 use crate::journal::Kind;
 use crate::services::call::Call;
+use crate::services::envelope;
 use crate::services::reply::{Reply, empty, escape, with_body};
 use crate::services::tables::{TrustRow, fill};
 use crate::world::federation_settings::TrustVersion;
 
-/// The content type of SOAP 1.2.
-pub(super) const SOAP_XML: &str = "application/soap+xml; charset=utf-8";
+pub(super) use crate::services::envelope::SOAP_XML;
 
 /// A refusal with what fills its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,16 +84,9 @@ impl Refused {
         self.note(call);
         let Some(row) = self.row(call) else { return empty(StatusCode::INTERNAL_SERVER_ERROR) };
         let vocabulary = if row.vocabulary == "security" { SECURITY } else { version.namespace() };
-        let relates = relates_to
-            .map(|id| format!("<a:RelatesTo>{}</a:RelatesTo>", escape(id)))
-            .unwrap_or_default();
         let text = fill(&row.text, &[("name", &self.name)]);
-        let body = format!(
-            "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\"><s:Header><a:Action s:mustUnderstand=\"1\">{ADDRESSING}/soap/fault</a:Action>{relates}</s:Header><s:Body><s:Fault><s:Code><s:Value>s:{code}</s:Value><s:Subcode><s:Value xmlns:a=\"{vocabulary}\">a:{subcode}</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang=\"en-US\">{text}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>",
-            code = escape(&row.code),
-            subcode = escape(&row.subcode),
-            text = escape(&text),
-        );
+        let subcode = Some((vocabulary, row.subcode.as_str()));
+        let body = envelope::soap_fault(&row.code, subcode, &text, relates_to);
         with_body(self.status(call), SOAP_XML, body)
     }
 

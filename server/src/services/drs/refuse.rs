@@ -5,12 +5,11 @@
 
 use http::StatusCode;
 use linarite_core::refusal::{AccessRefusal, JoinRefusal};
-use serde_json::json;
 
-use crate::clock::format;
 use crate::directory::DirectoryError;
 use crate::journal::{Fields, Kind};
 use crate::services::call::Call;
+use crate::services::envelope;
 use crate::services::reply::{Reply, empty, private_json};
 use crate::services::tables::fill;
 
@@ -99,35 +98,8 @@ impl Refused {
         let values: Vec<(&str, &str)> =
             self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let message = fill(&row.message, &values);
-        let time = format(call.now(), "%m-%d-%Y %H:%M:%SZ");
-        let newer = call.query_value("api-version").as_deref() == Some("2.0");
-        let body = if newer {
-            json!({
-                "code": row.code,
-                "subcode": row.subcode,
-                "message": message,
-                "operation": operation(call),
-                "requestid": call.request_id.to_string(),
-                "time": time,
-            })
-        } else {
-            json!({
-                "ErrorType": row.code,
-                "Message": message,
-                "TraceId": call.request_id.to_string(),
-                "Time": time,
-            })
-        };
+        let body = envelope::registration(call, &row.code, row.subcode.as_deref(), &message);
         private_json(StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST), &body)
-    }
-}
-
-fn operation(call: &Call) -> &'static str {
-    match call.method.as_str() {
-        "POST" => "DeviceJoin",
-        "PUT" => "DeviceRenew",
-        "DELETE" => "DeviceDelete",
-        _ => "Discover",
     }
 }
 

@@ -3,19 +3,15 @@
 //! Sections 12 (errors) of the device registration notes and 6 of the error notes. Codes, statuses and messages come from
 //! `server/data/graph.toml`. Left out: `odata.metadata=full`, and the claims challenge of continuous access evaluation.
 
-use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use linarite_core::refusal::{AccessRefusal, QueryRefusal};
 use serde::Serialize;
-use serde_json::json;
 
-use crate::clock;
 use crate::directory::DirectoryError;
 use crate::services::call::Call;
+use crate::services::envelope;
 use crate::services::reply::{self, Reply};
 use crate::services::tables::fill;
-
-const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -91,19 +87,7 @@ impl Refused {
                 "linarite's directory failed; its log says why.".to_owned(),
             ),
         };
-        let mut reply = body(
-            status,
-            call,
-            &json!({ "error": {
-                "code": code,
-                "message": message,
-                "innerError": {
-                    "date": clock::format(call.now(), "%Y-%m-%dT%H:%M:%S"),
-                    "request-id": call.request_id.to_string(),
-                    "client-request-id": call.correlation_id.to_string(),
-                },
-            }}),
-        );
+        let mut reply = body(status, call, &envelope::graph(call, code, &message));
         if status == StatusCode::UNAUTHORIZED {
             challenge(call, &self, &message, reply.headers_mut());
         }
@@ -113,10 +97,7 @@ impl Refused {
 
 /// Says where a token is to be had, and why this one is refused when it was good once.
 fn challenge(call: &Call, refused: &Refused, message: &str, headers: &mut HeaderMap) {
-    let authority = call.url("login.microsoftonline.com", "/common/oauth2/authorize");
-    let mut text = format!(
-        "Bearer realm=\"\", authorization_uri=\"{authority}\", client_id=\"00000003-0000-0000-c000-000000000000\""
-    );
+    let mut more = String::new();
     if let Refused::Access(
         AccessRefusal::UserUnknown
         | AccessRefusal::UserDisabled
@@ -125,18 +106,16 @@ fn challenge(call: &Call, refused: &Refused, message: &str, headers: &mut Header
         | AccessRefusal::DeviceUnknown,
     ) = refused
     {
-        text.push_str(", error=\"invalid_token\", error_description=\"");
-        text.push_str(&message.replace(['"', '\\'], "'"));
-        text.push('"');
+        more.push_str(", error=\"invalid_token\", error_description=\"");
+        more.push_str(&message.replace(['"', '\\'], "'"));
+        more.push('"');
     }
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(WWW_AUTHENTICATE, value);
-    }
+    envelope::challenge(call, "00000003-0000-0000-c000-000000000000", &more, headers);
 }
 
 fn body(status: StatusCode, call: &Call, value: &impl Serialize) -> Reply {
     let mut reply = match reply::print(value) {
-        Ok(body) => reply::with_body(status, JSON, body),
+        Ok(body) => reply::with_body(status, envelope::GRAPH_JSON, body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be printed");
             reply::empty(StatusCode::INTERNAL_SERVER_ERROR)
@@ -147,12 +126,7 @@ fn body(status: StatusCode, call: &Call, value: &impl Serialize) -> Reply {
 }
 
 fn identify(call: &Call, reply: &mut Reply) {
-    for (name, id) in [("request-id", call.request_id), ("client-request-id", call.correlation_id)]
-    {
-        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-            reply.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
+    envelope::graph_ids(call, reply.headers_mut());
 }
 
 /// An object or a list.

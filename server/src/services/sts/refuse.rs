@@ -9,10 +9,10 @@ use linarite_core::ids::PolicyId;
 use linarite_core::refusal::{AssertionRefusal, GrantRefusal, SessionRefusal};
 use serde_json::{Value, json};
 
-use crate::clock::format;
 use crate::directory::Denied;
 use crate::journal::Kind;
 use crate::services::call::Call;
+use crate::services::envelope;
 use crate::services::reply::{Reply, empty, private_json};
 use crate::services::tables::fill;
 
@@ -123,7 +123,7 @@ impl Refused {
     /// The refusal as this client sees it; `None` only for a word without a row, which no table that loaded has.
     pub(super) fn shown(&self, call: &Call) -> Option<Shown> {
         let row = call.world.tables.sts(self.reason)?;
-        let now = format(call.now(), "%Y-%m-%d %H:%M:%SZ");
+        let now = envelope::sign_in_time(call);
         let mut values: Vec<(&str, &str)> =
             self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let facts = call.facts();
@@ -133,10 +133,7 @@ impl Refused {
         values.extend([("tenant", tenant), ("now", now.as_str()), ("user", user), ("name", "")]);
         values.extend([("resource", resource), ("state", "unregistered")]);
         let text = fill(&row.text, &values);
-        let description = format!(
-            "AADSTS{}: {text}\r\nTrace ID: {}\r\nCorrelation ID: {}\r\nTimestamp: {now}",
-            row.code, call.request_id, call.correlation_id
-        );
+        let description = envelope::sign_in_description(call, row.code, &text);
         let v2 = call.path.to_ascii_lowercase().contains("/v2.0/");
         let error = row.error_v2.as_ref().filter(|_| v2);
         let suberror = row.suberror_v2.as_ref().filter(|_| v2).or(row.suberror.as_ref());
@@ -172,20 +169,10 @@ impl Refused {
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
         self.note(call, shown.code);
-        let mut body = json!({
-            "error": shown.error,
-            "error_description": shown.description,
-            "error_codes": [shown.code],
-            "timestamp": shown.timestamp,
-            "trace_id": call.request_id.to_string(),
-            "correlation_id": call.correlation_id.to_string(),
-            "error_uri": call.url("login.microsoftonline.com", &format!("/error?code={}", shown.code)),
-        });
-        if let (Some(suberror), Value::Object(members)) = (&shown.suberror, &mut body) {
-            members.insert("suberror".to_owned(), suberror.as_str().into());
-        }
-        if let (true, Value::Object(members)) = (self.is_of_policy(), &mut body) {
-            members.insert("claims".to_owned(), self.challenge().into());
+        let suberror = shown.suberror.as_deref();
+        let mut body = envelope::sign_in(call, shown.code, &shown.error, suberror, &shown.text);
+        if self.is_of_policy() {
+            body.insert("claims".to_owned(), self.challenge().into());
         }
         private_json(shown.status, &body)
     }
