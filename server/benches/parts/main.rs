@@ -3,6 +3,7 @@
 //! A machine that is twice as slow signs twice as slowly, so no bound here is a number of microseconds: a password grant
 //! may cost its signatures and six bare requests through the same listener. Only CPU time of the threads that serve is
 //! counted, whatever else the machine does. Nothing is asserted; `docs/performance.md` says what each row means.
+//! `cargo bench -p linarite-server -- faults` measures the row of an idle fault engine alone.
 //! `cargo bench -p linarite-server -- repeat page 40` (or `password`, `prt`, `join`, `world`) only does that, so many
 //! thousand times, for a profiler to look at.
 //! Left out: machines without Linux's `/proc`, TLS handshakes, many clients at once.
@@ -18,6 +19,7 @@ mod child;
 mod client;
 mod cpu;
 mod device;
+mod faults;
 mod federated;
 mod served;
 mod table;
@@ -45,6 +47,13 @@ fn main() {
         return;
     }
     let mut table = Table::default();
+    faults::measure(&mut table);
+    if let [what, ..] = arguments.as_slice()
+        && what == "faults"
+    {
+        print!("{table}");
+        return;
+    }
     served::measure(&mut table);
     worlds(&mut table);
     processes(&mut table);

@@ -13,15 +13,14 @@ use super::model::{Aadsts, CannedReply, DrsError, GraphError, SoapFault, Throttl
 use crate::services::call::Call;
 use crate::services::envelope;
 use crate::services::reply::uncached;
+use crate::services::soap::{ADDRESSING, SECURITY, SOAP_XML};
 use crate::world::Service;
 
 /// What an error says that was given no words.
 const PLANTED: &str = "An error that a fault of the test asks for.";
 
-/// The vocabularies that subcodes of SOAP faults come from.
+/// The vocabulary that subcodes of SOAP faults come from when they do not say another.
 const TRUST: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
-const SECURITY: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 
 /// An answer as the edge takes it.
 pub(super) type Answer = Response<Vec<u8>>;
@@ -122,13 +121,13 @@ pub(super) fn soap(fault: &SoapFault) -> Answer {
         let (prefix, name) = subcode.split_once(':').unwrap_or(("wst", subcode));
         let vocabulary = match prefix {
             "wsse" | "o" => SECURITY,
-            "wsa" | "a" => envelope::ADDRESSING,
+            "wsa" | "a" => ADDRESSING,
             _ => TRUST,
         };
         (vocabulary, name)
     });
     let body = envelope::soap_fault(code, subcode, &fault.reason, None);
-    with_type(fault.status.unwrap_or(500), envelope::SOAP_XML, body.into_bytes())
+    with_type(fault.status.unwrap_or(500), SOAP_XML, body.into_bytes())
 }
 
 /// An error of Graph, in the shape of the one of the two that is asked.
@@ -157,7 +156,6 @@ pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> A
     const WORDS: &str = "Too many requests. Try again later.";
     let plain = || with_type(429, "text/plain; charset=utf-8", WORDS.as_bytes().to_vec());
     let mut answer = match (throttle.text, service) {
-        (Some(ThrottleText::Plain), _) => plain(),
         (None, Service::Sts) => {
             let text =
                 "The server has terminated the request because of an excessive request rate.";
@@ -180,8 +178,8 @@ pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> A
             };
             graph(call, service, &error)
         }
-        // A federation server has no words of its own for it.
-        (None, Service::Adfs) => plain(),
+        // Neither a federation server nor device management has words of its own for it.
+        (Some(ThrottleText::Plain), _) | (None, Service::Adfs | Service::Mdm) => plain(),
     };
     if let Some(after) = throttle.retry_after.as_deref().and_then(span) {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.seconds()));

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::reply::escape;
+use super::soap::{ADDRESSING, SOAP};
 use crate::clock::format;
 
 /// The content type of Graph.
@@ -17,15 +18,6 @@ pub const GRAPH_JSON: &str = "application/json;odata.metadata=minimal;odata.stre
 /// The content type of Azure AD Graph.
 pub const AADGRAPH_JSON: &str =
     "application/json;odata=minimalmetadata;streaming=true;charset=utf-8";
-
-/// The content type of SOAP 1.2.
-pub const SOAP_XML: &str = "application/soap+xml; charset=utf-8";
-
-/// The namespace of SOAP 1.2.
-pub const SOAP: &str = "http://www.w3.org/2003/05/soap-envelope";
-
-/// The namespace of WS-Addressing.
-pub const ADDRESSING: &str = "http://www.w3.org/2005/08/addressing";
 
 /// The moment of an error of sign-in, as its text and its `timestamp` show it.
 pub fn sign_in_time(call: &Call) -> String {

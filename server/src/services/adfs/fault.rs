@@ -14,7 +14,7 @@ use crate::services::reply::{Reply, empty, escape, with_body};
 use crate::services::tables::{TrustRow, fill};
 use crate::world::federation_settings::TrustVersion;
 
-pub(super) use crate::services::envelope::SOAP_XML;
+pub(super) use crate::services::soap::SOAP_XML;
 
 /// A refusal with what fills its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
