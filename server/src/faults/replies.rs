@@ -202,16 +202,19 @@ pub(super) fn read_only(call: &Call, service: Service) -> Answer {
             };
             drs(call, &error)
         }),
-        Service::Graph | Service::AadGraph | Service::Adfs | Service::Resource | Service::Sts => {
-            tables.graph(REASON).map(|row| {
-                let error = GraphError {
-                    code: row.code.clone(),
-                    message: Some(row.message.clone()),
-                    status: Some(row.status),
-                };
-                graph(call, service, &error)
-            })
-        }
+        Service::Graph
+        | Service::AadGraph
+        | Service::Adfs
+        | Service::Mdm
+        | Service::Resource
+        | Service::Sts => tables.graph(REASON).map(|row| {
+            let error = GraphError {
+                code: row.code.clone(),
+                message: Some(row.message.clone()),
+                status: Some(row.status),
+            };
+            graph(call, service, &error)
+        }),
     };
     found.unwrap_or_else(|| as_json(503, &Value::Null))
 }

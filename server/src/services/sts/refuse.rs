@@ -7,7 +7,7 @@ use http::StatusCode;
 use linarite_core::device::{KnownDevice, TrustType};
 use linarite_core::ids::PolicyId;
 use linarite_core::refusal::{AssertionRefusal, GrantRefusal, SessionRefusal};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::directory::Denied;
 use crate::journal::Kind;
