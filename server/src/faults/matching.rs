@@ -211,7 +211,7 @@ fn operation(call: &Call, service: Service) -> &'static str {
         Service::Adfs => by_end(path, &ADFS),
         // The first segment is the version of the one and the tenant of the other.
         Service::Graph | Service::AadGraph => graph(call.method.as_str(), path),
-        Service::Mdm | Service::Resource => "other",
+        Service::Mdm | Service::Portal | Service::Resource => "other",
     }
 }
 

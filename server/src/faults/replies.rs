@@ -178,8 +178,10 @@ pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> A
             };
             graph(call, service, &error)
         }
-        // Neither a federation server nor device management has words of its own for it.
-        (Some(ThrottleText::Plain), _) | (None, Service::Adfs | Service::Mdm) => plain(),
+        // These have no words of their own for it.
+        (Some(ThrottleText::Plain), _) | (None, Service::Adfs | Service::Mdm | Service::Portal) => {
+            plain()
+        }
     };
     if let Some(after) = throttle.retry_after.as_deref().and_then(span) {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.seconds()));
@@ -206,6 +208,7 @@ pub(super) fn read_only(call: &Call, service: Service) -> Answer {
         | Service::AadGraph
         | Service::Adfs
         | Service::Mdm
+        | Service::Portal
         | Service::Resource
         | Service::Sts => tables.graph(REASON).map(|row| {
             let error = GraphError {
