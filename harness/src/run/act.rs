@@ -228,6 +228,15 @@ async fn join(
     Ok(Seen::of_outcome(machine.join(&stage.wire.clone(), &join).await))
 }
 
+/// The resource of an app of the world, of one that every tenant has, or the name itself.
+pub(super) fn app_resource(stage: &Stage, name: &str) -> String {
+    let app = stage.world().apps.iter().find(|app| app.key == name);
+    let known = model::RESOURCES.iter().find(|(word, _)| *word == name);
+    app.and_then(|app| app.resource.clone())
+        .or_else(|| known.map(|(_, uri)| (*uri).to_owned()))
+        .unwrap_or_else(|| name.to_owned())
+}
+
 fn token_request(
     stage: &Stage,
     context: &Context,
@@ -238,11 +247,7 @@ fn token_request(
     let app = |name: &str| stage.world().apps.iter().find(|app| app.key == name);
     let client = text(&action.client)?.unwrap_or_else(|| "office".to_owned());
     let client = app(&client).map_or(client, |app| app.id.to_string());
-    let resource = text(&action.resource)?.map(|name| {
-        let own = app(&name).and_then(|app| app.resource.clone());
-        let known = model::RESOURCES.iter().find(|(word, _)| *word == name);
-        own.or_else(|| known.map(|(_, uri)| (*uri).to_owned())).unwrap_or(name)
-    });
+    let resource = text(&action.resource)?.map(|name| app_resource(stage, &name));
     let flow = action.flow.as_ref().map(|flow| flow.resolve(stage)).transpose()?;
     let flow = match flow.unwrap_or(model::Flow::Prt) {
         model::Flow::Prt => Flow::Prt,
@@ -339,6 +344,8 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
     } else if let Some(node) = &action.manage_device {
         let act: ManageDevice = described(stage, node)?;
         admin.manage_device(&act.device, act.managed, act.compliant).await.map(drop)
+    } else if let Some(of) = &action.expire_password {
+        admin.set_password_state(&text(of)?, "expired").await.map(drop)
     } else if let Some(node) = &action.create_user {
         admin.create_user(described(stage, node)?).await.map(drop)
     } else if let Some(node) = &action.create_device {

@@ -59,6 +59,7 @@ pub(crate) async fn judge(
         bench.plain(expect)?;
         bench.fields(expect)?;
         bench.records(expect).await?;
+        bench.access(expect).await?;
     }
     Ok(bench.judged)
 }
@@ -310,6 +311,17 @@ impl Bench<'_> {
             at: portal.at.clone(),
         };
         self.rows("portal", &rows, &records, Style::Record)
+    }
+
+    async fn access(&mut self, expect: &Expect) -> Found {
+        let Some(access) = &expect.access else { return Ok(()) };
+        let reached = super::access::reach(self.stage, access, self.around).await?;
+        let result = Value::from(reached.result);
+        self.check("access.result", access.result.as_ref(), Some(&result), Style::Json)?;
+        let reason = reached.reason.map(Value::from);
+        self.check("access.reason", access.reason.as_ref(), reason.as_ref(), Style::Json)?;
+        let aadsts = Value::from(reached.aadsts);
+        self.check("access.aadsts", access.aadsts.as_ref(), Some(&aadsts), Style::Json)
     }
 
     fn since(&self, since: &str, rows: &Rows) -> Result<u64, Box<Finding>> {

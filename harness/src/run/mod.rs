@@ -3,6 +3,7 @@
 //! The life of an instance: plan, set the stage, steps up to the first that fails, `always` in any case, collect evidence,
 //! verdict, drop the world. Section 6 of the scenario reference. Left out: labs, retries, watching.
 
+mod access;
 mod act;
 mod attempts;
 mod background;

@@ -5,7 +5,7 @@
 //! otherwise. Left out: years between, and what changed on the wire.
 
 use crate::instant::Span;
-use crate::tenant::{RevokeDelay, Settings};
+use crate::tenant::{Lockout, RevokeDelay, Settings};
 use crate::visibility::UserView;
 
 /// The year whose service is emulated.
@@ -58,6 +58,7 @@ impl Era {
             revoke: hour,
             revoke_deleted: hour,
             kdf_v1: true,
+            lockout: Lockout { threshold: 10, duration: Span::from_minutes(1) },
             user_view: UserView::ByOwner,
             portal_all_devices: matches!(self, Self::Current),
         }

@@ -99,6 +99,7 @@ mod tests {
             device_quota: 50,
             may_join: MayJoin::Everyone,
             mdm: crate::management::Mdm::default(),
+            mfa_to_join: false,
             settings: Settings::default(),
         }
     }

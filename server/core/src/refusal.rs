@@ -61,6 +61,12 @@ refusals! {
         DomainFederated = "domain-federated",
         /// The user name is of no domain of the tenant.
         DomainUnknown = "domain-unknown",
+        /// The password is right, and its time is over.
+        PasswordExpired = "password-expired",
+        /// The password is right, and an administrator's: the user has to choose another one first.
+        PasswordTemporary = "password-temporary",
+        /// Too many wrong passwords: for a while no password signs in.
+        LockedOut = "user-locked-out",
     }
 }
 

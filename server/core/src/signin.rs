@@ -1,8 +1,8 @@
 //! Who may sign in with a user name and a password, and why not (FAQ A22, A24, A25).
 //!
 //! The order of the questions is the service's: the domain first, then the account, then the password, and only a right
-//! password learns that the account is disabled. Left out: expired and locked-out passwords, and a second factor, which
-//! no policy asks for yet.
+//! password learns that the account is disabled or the password expired. A locked account looks at no password at all.
+//! Left out: that the same wrong password counts once, and longer locks for those who go on.
 
 use crate::assertion;
 use crate::device::{KnownDevice, ShownCertificate};
@@ -11,7 +11,7 @@ use crate::instant::Instant;
 use crate::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
 use crate::registration::is_own_certificate;
 use crate::tenant::{Realm, Tenant};
-use crate::user::User;
+use crate::user::{PasswordState, User};
 
 /// Checks a user name and a password. `user` is what the directory holds under that name.
 pub fn with_password(
@@ -19,6 +19,7 @@ pub fn with_password(
     upn: &str,
     user: Option<&User>,
     password: &str,
+    now: Instant,
 ) -> Result<(), SignInRefusal> {
     match tenant.realm(upn) {
         Realm::Unknown => return Err(SignInRefusal::DomainUnknown),
@@ -26,10 +27,20 @@ pub fn with_password(
         Realm::Managed(_) => {}
     }
     let user = user.ok_or(SignInRefusal::UserUnknown)?;
+    if user.account.failures.is_locked(now) {
+        return Err(SignInRefusal::LockedOut);
+    }
     if user.password.is_empty() || !same_secret(&user.password, password) {
         return Err(SignInRefusal::PasswordWrong);
     }
-    if user.enabled { Ok(()) } else { Err(SignInRefusal::UserDisabled) }
+    if !user.enabled {
+        return Err(SignInRefusal::UserDisabled);
+    }
+    match user.account.password_state {
+        PasswordState::Good => Ok(()),
+        PasswordState::Expired => Err(SignInRefusal::PasswordExpired),
+        PasswordState::Temporary => Err(SignInRefusal::PasswordTemporary),
+    }
 }
 
 /// How a user proves who it is.
@@ -111,7 +122,9 @@ pub fn session(
         }
     }
     match user_proof {
-        UserProof::Password { upn, password } => with_password(tenant, upn, user, password)?,
+        UserProof::Password { upn, password } => {
+            with_password(tenant, upn, user, password, now)?;
+        }
         UserProof::Grant { epoch, bound } => {
             if let Some(bound) = bound {
                 let of_grant = bound.device.ok_or(DeviceRefusal::Unknown)?;
@@ -159,6 +172,8 @@ mod tests {
     use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
     use crate::user::Account;
 
+    const NOW: Instant = Instant::from_seconds(1_772_442_000);
+
     fn tenant() -> Tenant {
         let domain = |name: &str, kind| Domain { name: name.to_owned(), kind };
         Tenant {
@@ -175,6 +190,7 @@ mod tests {
             device_quota: 50,
             may_join: MayJoin::Everyone,
             mdm: crate::management::Mdm::default(),
+            mfa_to_join: false,
             settings: Settings::default(),
         }
     }
@@ -197,7 +213,7 @@ mod tests {
     #[test]
     fn the_right_password_signs_in_whatever_the_case_of_the_domain() {
         assert_eq!(
-            with_password(&tenant(), "alice@Contoso.TEST", Some(&user(true)), "right"),
+            with_password(&tenant(), "alice@Contoso.TEST", Some(&user(true)), "right", NOW),
             Ok(())
         );
     }
@@ -206,7 +222,7 @@ mod tests {
     fn each_fault_has_its_own_refusal() {
         let tenant = tenant();
         let check = |upn: &str, user: Option<&User>, password: &str| {
-            with_password(&tenant, upn, user, password).unwrap_err()
+            with_password(&tenant, upn, user, password, NOW).unwrap_err()
         };
         let alice = "alice@contoso.test";
         assert_eq!(check("alice@nowhere.test", None, "x"), SignInRefusal::DomainUnknown);
@@ -221,10 +237,50 @@ mod tests {
     fn only_the_right_password_learns_that_the_account_is_disabled() {
         let tenant = tenant();
         let check = |password| {
-            with_password(&tenant, "alice@contoso.test", Some(&user(false)), password).unwrap_err()
+            with_password(&tenant, "alice@contoso.test", Some(&user(false)), password, NOW)
+                .unwrap_err()
         };
         assert_eq!(check("right"), SignInRefusal::UserDisabled);
         assert_eq!(check("wrong"), SignInRefusal::PasswordWrong);
+    }
+
+    fn try_password(user: &User, password: &str, now: Instant) -> Result<(), SignInRefusal> {
+        with_password(&tenant(), "alice@contoso.test", Some(user), password, now)
+    }
+
+    #[test]
+    fn only_the_right_password_learns_that_it_is_expired_or_temporary() {
+        for (state, refusal) in [
+            (PasswordState::Expired, SignInRefusal::PasswordExpired),
+            (PasswordState::Temporary, SignInRefusal::PasswordTemporary),
+        ] {
+            let mut alice = user(true);
+            alice.account.password_state = state;
+            assert_eq!(try_password(&alice, "right", NOW), Err(refusal));
+            assert_eq!(try_password(&alice, "wrong", NOW), Err(SignInRefusal::PasswordWrong));
+        }
+    }
+
+    #[test]
+    fn the_last_of_too_many_wrong_passwords_locks_for_the_whole_time_and_no_longer() {
+        let rule = tenant().settings.lockout;
+        let mut alice = user(true);
+        for _ in 1..rule.threshold {
+            alice.account.failures.fail(NOW, rule);
+            assert_eq!(try_password(&alice, "right", NOW), Ok(()));
+        }
+        alice.account.failures.fail(NOW, rule);
+        let (end, tick) = (NOW + rule.duration, Span::from_millis(1));
+        for password in ["right", "wrong"] {
+            for now in [NOW, end - tick] {
+                assert_eq!(try_password(&alice, password, now), Err(SignInRefusal::LockedOut));
+            }
+        }
+        assert_eq!(try_password(&alice, "right", end), Ok(()));
+        // Counting begins anew behind the lock.
+        alice.account.failures.fail(end, rule);
+        assert_eq!(alice.account.failures.count, 1);
+        assert_eq!(try_password(&alice, "right", end), Ok(()));
     }
 
     fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), SessionRefusal> {

@@ -48,6 +48,15 @@ pub struct RevokeDelay {
     pub resources: Span,
 }
 
+/// When wrong passwords lock an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lockout {
+    /// How many in a row.
+    pub threshold: u32,
+    /// For how long.
+    pub duration: Span,
+}
+
 /// What the documents leave open, with the default that each names or implies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -73,6 +82,8 @@ pub struct Settings {
     pub revoke_deleted: RevokeDelay,
     /// Whether the first, weaker way to derive keys from a session key is accepted. Default yes.
     pub kdf_v1: bool,
+    /// When wrong passwords lock an account. Default: ten of them, for a minute.
+    pub lockout: Lockout,
     /// Which devices USER info of the portal lists. Default those that the user owns.
     pub user_view: UserView,
     /// Whether the portal has a page of all devices. Default by era: not in 2017.
@@ -102,6 +113,8 @@ pub struct Tenant {
     pub may_join: MayJoin,
     /// Device management.
     pub mdm: Mdm,
+    /// Whether joining takes a second factor.
+    pub mfa_to_join: bool,
     /// The knobs.
     pub settings: Settings,
 }

@@ -3,6 +3,8 @@
 //! Left out: licences, and groups as objects of their own: a group is a name that its members carry.
 
 use crate::ids::UserId;
+use crate::instant::Instant;
+use crate::tenant::Lockout;
 
 /// A directory role, as far as devices are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +47,64 @@ impl Role {
     }
 }
 
+/// What is to be said of a password beside whether it is the right one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordState {
+    /// Nothing.
+    #[default]
+    Good,
+    /// Its time is over: it has to be changed before it signs anybody in.
+    Expired,
+    /// An administrator gave it; the user has to choose another one first.
+    Temporary,
+}
+
+impl PasswordState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Good, Self::Expired, Self::Temporary];
+
+    /// Its word in world files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Expired => "expired",
+            Self::Temporary => "temporary",
+        }
+    }
+
+    /// The state with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+}
+
+/// Wrong passwords in a row, and whether the account is locked because of them (FAQ A22).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// How many since the last right one, or since the last lock ended.
+    pub count: u32,
+    /// Until when no password signs in; not at that instant any more.
+    pub locked_until: Option<Instant>,
+}
+
+impl Failures {
+    /// Whether no password signs in at this moment.
+    pub fn is_locked(&self, now: Instant) -> bool {
+        self.locked_until.is_some_and(|until| now < until)
+    }
+
+    /// One more wrong password.
+    pub fn fail(&mut self, now: Instant, rule: Lockout) {
+        if self.locked_until.is_some_and(|until| until <= now) {
+            *self = Self::default();
+        }
+        self.count = self.count.saturating_add(1);
+        if self.count >= rule.threshold {
+            *self = Self { count: 0, locked_until: Some(now + rule.duration) };
+        }
+    }
+}
+
 /// What the directory knows of an account beside its name and its password.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
@@ -52,6 +112,10 @@ pub struct Account {
     pub groups: Vec<String>,
     /// The secret of a time-based one-time password, base32: the user's second factor.
     pub totp: Option<String>,
+    /// What is to be said of the password.
+    pub password_state: PasswordState,
+    /// Wrong passwords in a row.
+    pub failures: Failures,
 }
 
 /// A user.

@@ -4,7 +4,7 @@ use linarite_core::device::{Device, DeviceKey, Management, OnPremises, Tombstone
 use linarite_core::ids::{DeviceId, Guid, ObjectId, Sid, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::revocation::{Revocation, Standing};
-use linarite_core::user::{Account, Role, User};
+use linarite_core::user::{Account, Failures, PasswordState, Role, User};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -20,8 +20,8 @@ pub(super) const TOMBSTONE: &str = "device_id, object_id, name, trust, thumbprin
      disabled_made, disabled_tokens, disabled_resources, deleted_made, deleted_tokens, deleted_resources, epoch";
 
 /// The columns of a user, in the order in which [`user`] reads them.
-pub(super) const USER: &str =
-    "id, upn, name, password, enabled, roles, immutable_id, epoch, devices, member_of, totp";
+pub(super) const USER: &str = "id, upn, name, password, enabled, roles, immutable_id, epoch, devices, member_of, totp, password_state, \
+     failures, locked_until";
 
 /// The bytes of an id as they are kept.
 pub(super) const fn id(guid: Guid) -> [u8; 16] {
@@ -129,7 +129,13 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         immutable_id: row.get(6)?,
         epoch: row.get(7)?,
         devices: row.get(8)?,
-        account: Account { groups: lines(&row.get::<_, String>(9)?), totp: row.get(10)? },
+        account: Account {
+            groups: lines(&row.get::<_, String>(9)?),
+            totp: row.get(10)?,
+            password_state: PasswordState::from_word(&row.get::<_, String>(11)?)
+                .unwrap_or_default(),
+            failures: Failures { count: row.get(12)?, locked_until: instant(row, 13)? },
+        },
     })
 }
 
@@ -202,7 +208,7 @@ pub(super) fn put_user(
 ) -> Result<(), DirectoryError> {
     let roles = user.roles.iter().map(|r| r.word()).collect::<Vec<_>>().join(" ");
     c.prepare_cached(&format!(
-        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
     ))?
     .execute(params![
         id(user.id.guid()),
@@ -216,6 +222,9 @@ pub(super) fn put_user(
         user.devices,
         user.account.groups.join("\n"),
         user.account.totp,
+        user.account.password_state.word(),
+        user.account.failures.count,
+        user.account.failures.locked_until.map(Instant::millis),
         fold(&user.upn),
         key,
     ])?;

@@ -102,6 +102,11 @@ CREATE TABLE policies (
   one_is_enough INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+ALTER TABLE users ADD COLUMN password_state TEXT NOT NULL DEFAULT 'good';
+ALTER TABLE users ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN locked_until INTEGER;
+",
 ];
 
 /// Brings a database to the newest version and sets how the connection works.

@@ -13,12 +13,12 @@ use linarite_core::instant::Instant;
 use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
 use linarite_core::signin::{BoundGrant, DeviceProof, UserProof, session};
 use linarite_core::tenant::Tenant;
-use linarite_core::user::User;
+use linarite_core::user::{Failures, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::devices::known;
 use super::remembered::{Holder, HolderKey};
-use super::{Directory, DirectoryError, policies, rows};
+use super::{Directory, DirectoryError, UserKey, policies, rows};
 
 /// Something that may be used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,7 @@ fn decide(
         sign_in.now,
     );
     match (allowed, user) {
-        (Ok(()), Some(user)) => let_in(c, user, device, &sign_in.purpose),
+        (Ok(()), Some(user)) => let_in(c, tenant, user, device, &sign_in.purpose),
         (Ok(()), None) => Ok(Err(SessionRefusal::from(SignInRefusal::UserUnknown).into())),
         (Err(refusal), _) => Ok(Err(refusal.into())),
     }
@@ -230,6 +230,7 @@ fn decide(
 /// What the policies say to somebody who has proved who it is.
 fn let_in(
     c: &Connection,
+    tenant: &Tenant,
     user: User,
     device: Option<KnownDevice>,
     purpose: &Purpose,
@@ -245,6 +246,7 @@ fn let_in(
                 platform: *platform,
                 second_factor: *second_factor,
                 has_second_factor: user.account.totp.is_some(),
+                mfa_to_join: tenant.mfa_to_join,
             };
             evaluate(&policies::all(c)?, &request)
         }
@@ -272,10 +274,39 @@ fn activity_is_due(session: &Session, tenant: &Tenant, now: Instant) -> Option<D
 
 impl Directory {
     /// Signs a user in, or honours a grant, or says why not. The keys of the devices in
-    /// `unseen` do not get to sign-in yet.
+    /// `unseen` do not get to sign-in yet. Wrong passwords are counted.
     pub async fn sign_in(
         &self,
         tenant: &Arc<Tenant>,
+        unseen: Vec<DeviceId>,
+        sign_in: SignIn,
+    ) -> Result<Result<Session, Denied>, DirectoryError> {
+        let typed = match &sign_in.user {
+            UserEvidence::Password { upn, .. } => Some(UserKey::Upn(upn.clone())),
+            UserEvidence::Grant { .. }
+            | UserEvidence::Key { .. }
+            | UserEvidence::Assertion { .. } => None,
+        };
+        let now = sign_in.now;
+        let decided = self.decided(tenant, unseen, sign_in).await?;
+        match (&decided, typed) {
+            (Ok(session), Some(_)) if session.user.account.failures != Failures::default() => {
+                self.count_password(session.user.id, None, now).await?;
+            }
+            (Err(denied), Some(name)) if denied.refusal == SignInRefusal::PasswordWrong.into() => {
+                if let Some(user) = self.user(&name)? {
+                    let rule = tenant.settings.lockout;
+                    self.count_password(user.id, Some(rule), now).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(decided)
+    }
+
+    async fn decided(
+        &self,
+        tenant: &std::sync::Arc<Tenant>,
         unseen: Vec<DeviceId>,
         sign_in: SignIn,
     ) -> Result<Result<Session, Denied>, DirectoryError> {

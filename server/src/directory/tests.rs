@@ -22,6 +22,7 @@ fn tenant() -> Tenant {
         device_quota: 2,
         may_join: MayJoin::Everyone,
         mdm: linarite_core::management::Mdm::default(),
+        mfa_to_join: false,
         settings: Settings::default(),
     }
 }

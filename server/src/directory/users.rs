@@ -1,8 +1,10 @@
 //! Users: looking them up, creating, enabling, disabling, deleting, and taking back what was granted to them.
 
 use linarite_core::ids::UserId;
+use linarite_core::instant::Instant;
 use linarite_core::refusal::QueryRefusal;
-use linarite_core::user::{Account, Role, User};
+use linarite_core::tenant::Lockout;
+use linarite_core::user::{Account, Failures, PasswordState, Role, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Directory, DirectoryError, rows};
@@ -99,7 +101,7 @@ impl Directory {
                     immutable_id: None,
                     epoch: 0,
                     devices: 0,
-                    account: Account { groups: new.groups, totp: None },
+                    account: Account { groups: new.groups, ..Account::default() },
                 };
                 rows::put_user(c, new.key.as_deref(), &user)?;
                 Ok(Ok(user))
@@ -125,8 +127,33 @@ impl Directory {
         self.change_user(key, move |user| {
             user.password = password;
             user.epoch = user.epoch.saturating_add(1);
+            user.account.password_state = PasswordState::Good;
+            user.account.failures = Failures::default();
         })
         .await
+    }
+
+    /// Says something of a user's password. Nothing granted before is taken back.
+    pub async fn set_password_state(
+        &self,
+        key: UserKey,
+        state: PasswordState,
+    ) -> Result<Result<User, QueryRefusal>, DirectoryError> {
+        self.change_user(key, move |user| user.account.password_state = state).await
+    }
+
+    /// Counts a wrong password (`Some` rule) or forgets those before a right one (`None`).
+    pub(super) async fn count_password(
+        &self,
+        user: UserId,
+        wrong: Option<Lockout>,
+        now: Instant,
+    ) -> Result<(), DirectoryError> {
+        let counted = self.change_user(UserKey::Id(user), move |user| match wrong {
+            Some(rule) => user.account.failures.fail(now, rule),
+            None => user.account.failures = Failures::default(),
+        });
+        counted.await.map(drop)
     }
 
     /// Deletes a user. Its devices stay, without an owner that exists, as in the service.
@@ -154,13 +181,17 @@ impl Directory {
                 let Some(mut user) = find(c, &key)? else { return Ok(Err(QueryRefusal::NotFound)) };
                 change(&mut user);
                 c.prepare_cached(
-                    "UPDATE users SET password = ?2, enabled = ?3, epoch = ?4 WHERE id = ?1",
+                    "UPDATE users SET password = ?2, enabled = ?3, epoch = ?4, password_state = ?5, \
+                     failures = ?6, locked_until = ?7 WHERE id = ?1",
                 )?
                 .execute(params![
                     rows::id(user.id.guid()),
                     user.password,
                     user.enabled,
-                    user.epoch
+                    user.epoch,
+                    user.account.password_state.word(),
+                    user.account.failures.count,
+                    user.account.failures.locked_until.map(Instant::millis),
                 ])?;
                 Ok(Ok(user))
             })

@@ -14,8 +14,8 @@ use linarite_core::ids::{AppId, DeviceId, ObjectId, Sid, TenantId, UserId};
 use linarite_core::instant::{Instant, Span};
 use linarite_core::management::Mdm;
 use linarite_core::revocation::{Revocation, Standing};
-use linarite_core::tenant::{Domain, DomainKind, MayJoin, RevokeDelay, Settings, Tenant};
-use linarite_core::user::{Account, Role, User};
+use linarite_core::tenant::{Domain, DomainKind, Lockout, MayJoin, RevokeDelay, Settings, Tenant};
+use linarite_core::user::{Account, Failures, PasswordState, Role, User};
 use linarite_core::visibility::{UserView, comes_by_synchronisation};
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -23,8 +23,8 @@ use serde_json::Value;
 use super::apps::{App, Apps};
 use super::federation_settings::FederationSettings;
 use super::file::{
-    AppFile, DeviceFile, DomainKindFile, MayJoinFile, SettingsFile, TrustFile, UserFile,
-    UserViewFile, WorldFile, parse_duration,
+    AppFile, DeviceFile, DomainKindFile, MayJoinFile, PasswordStateFile, SettingsFile, TrustFile,
+    UserFile, UserViewFile, WorldFile, parse_duration,
 };
 use super::mdm_settings;
 use super::policies::{PolicyFile, policy};
@@ -178,6 +178,7 @@ impl Builder {
             },
             // It names users, who come later.
             mdm: Mdm::default(),
+            mfa_to_join: file.tenant.mfa_to_join.unwrap_or(false),
             settings,
         }
     }
@@ -248,6 +249,11 @@ impl Builder {
                 read("revoke/deleted/resources", deleted.resources.as_ref(), resources);
             }
         }
+        if let Some(lockout) = &file.lockout {
+            let Lockout { threshold, duration } = &mut settings.lockout;
+            read("lockout/duration", lockout.duration.as_ref(), duration);
+            *threshold = lockout.threshold.unwrap_or(*threshold);
+        }
         settings.kdf_v1 = file.kdf_v1.unwrap_or(settings.kdf_v1);
         settings.portal_all_devices =
             file.portal_all_devices.unwrap_or(settings.portal_all_devices);
@@ -312,6 +318,12 @@ impl Builder {
             account: Account {
                 groups: file.groups.clone(),
                 totp: file.mfa.as_ref().and_then(|mfa| mfa.totp.clone()),
+                password_state: match file.password_state {
+                    None | Some(PasswordStateFile::Good) => PasswordState::Good,
+                    Some(PasswordStateFile::Expired) => PasswordState::Expired,
+                    Some(PasswordStateFile::Temporary) => PasswordState::Temporary,
+                },
+                failures: Failures::default(),
             },
         }
     }

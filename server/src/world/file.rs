@@ -65,6 +65,8 @@ pub struct TenantFile {
     pub device_quota: Option<u32>,
     /// Who may join devices: `everyone` or `nobody`. Default `everyone`.
     pub may_join: Option<MayJoinFile>,
+    /// Whether joining takes a second factor. Default false.
+    pub mfa_to_join: Option<bool>,
     /// Mobile device management.
     pub mdm: Option<MdmFile>,
 }
@@ -164,6 +166,8 @@ pub struct UserFile {
     pub name: Option<String>,
     /// The password; `generated` derives one from the seed.
     pub password: Option<String>,
+    /// `good`, `expired`, or `temporary` when an administrator gave it. Default `good`.
+    pub password_state: Option<PasswordStateFile>,
     /// Whether sign-in is allowed. Default true.
     pub enabled: Option<bool>,
     /// Directory roles: `global-administrator`, `cloud-device-administrator`, `intune-administrator`.
@@ -178,6 +182,18 @@ pub struct UserFile {
     pub groups: Vec<String>,
     /// Registered second factors.
     pub mfa: Option<MfaFile>,
+}
+
+/// What is to be said of a password.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasswordStateFile {
+    /// Nothing.
+    Good,
+    /// Its time is over.
+    Expired,
+    /// The user has to choose another one first.
+    Temporary,
 }
 
 /// Second factors of a user.
@@ -292,6 +308,8 @@ pub struct SettingsFile {
     pub revoke: Option<RevokeFile>,
     /// Whether keys derived the first, weaker way are accepted. Default true.
     pub kdf_v1: Option<bool>,
+    /// When wrong passwords lock an account.
+    pub lockout: Option<LockoutFile>,
 }
 
 /// The year whose service is emulated.
@@ -320,6 +338,16 @@ pub enum UserViewFile {
     ByOwner,
     /// Of those, only the three kinds that the FAQ names.
     FaqLiteral,
+}
+
+/// When wrong passwords lock an account.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LockoutFile {
+    /// How many in a row. Default 10.
+    pub threshold: Option<u32>,
+    /// For how long. Default 1m.
+    pub duration: Option<String>,
 }
 
 /// From when a disable counts.

@@ -34,7 +34,7 @@ const WORDS: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// Keys of an expectation.
-const EXPECT: [&str; 3] = ["xpath", "tls", "access"];
+const EXPECT: [&str; 2] = ["xpath", "tls"];
 
 fn later(what: &str, at: &Span) -> Finding {
     Finding::error("scn::not-emulated", at.clone(), format!("not emulated yet: {what}"))

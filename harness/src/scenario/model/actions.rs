@@ -306,6 +306,8 @@ record! {
         rename_device: Option<Node>,
         /// A user gets another password. Not emulated yet.
         reset_password: Option<Node>,
+        /// The password of a user has to be changed before it signs in again.
+        expire_password: Option<Tpl<String>>,
         /// Device management says something of a device: `device`, and `managed` or `compliant`.
         manage_device: Option<Node>,
         /// A policy of conditional access is set, as in a world file; the one with its `id` is replaced.

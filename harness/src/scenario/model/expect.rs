@@ -57,8 +57,8 @@ record! {
         journal: Option<Several<Rows>>,
         /// What the emulated portal shows.
         portal: Option<Several<Portal>>,
-        /// Conditional access. Not emulated yet.
-        access: Option<Node>,
+        /// Whether a user reaches an application, by a real sign-in.
+        access: Option<Access>,
         /// How much real time the step took.
         took: Option<Matcher>,
         /// How much of the world's time the step took.
@@ -106,6 +106,29 @@ record! {
         ignore_case: Option<Node>,
         /// The matcher that must not hold.
         not: Option<Node>,
+    }
+}
+
+record! {
+    /// A sign-in in a browser, and what it must come to.
+    pub struct Access {
+        /// The user; that of the step when it is left out.
+        user: Option<Tpl<String>>,
+        /// The machine that the browser runs on; that of the step when it is left out, one that is not joined when there
+        /// is none.
+        machine: Option<Tpl<String>>,
+        /// Another Windows user than the step's.
+        windows_user: Option<Tpl<String>>,
+        /// The application: one of the world with a protected API, or `graph`.
+        app: Option<Tpl<String>>,
+        /// The client that signs in. Default `office`.
+        client: Option<Tpl<String>>,
+        /// `granted`, `denied`, or `prompt` when the user has to do something more.
+        result: Option<Matcher>,
+        /// The reason of the refusal, as the journal says it.
+        reason: Option<Matcher>,
+        /// The number behind AADSTS; 0 when sign-in refused nothing.
+        aadsts: Option<Matcher>,
     }
 }
 

@@ -192,10 +192,10 @@ fn each_lint_says_what_and_where() {
             ],
         ),
         (
-            "  - check: { tls: {}, access: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: workplace } }\n",
+            "  - check: { xpath: {}, tls: {} }\n  - fault: { start: x }\n  - { machine: pc1, join: { kind: workplace } }\n",
             &[
-                "6:14 not-emulated: not emulated yet: tls",
-                "6:23 not-emulated: not emulated yet: access",
+                "6:14 not-emulated: not emulated yet: xpath",
+                "6:25 not-emulated: not emulated yet: tls",
                 "7:21 unknown-fault: no fault is called `x`",
                 "8:35 not-emulated: not emulated yet: kind: workplace",
             ],

@@ -172,6 +172,8 @@ pub struct Request<'a> {
     pub second_factor: bool,
     /// Whether the user has one to prove.
     pub has_second_factor: bool,
+    /// Whether the tenant wants a second factor of whoever joins a device.
+    pub mfa_to_join: bool,
 }
 
 /// What the policies say.
@@ -229,10 +231,7 @@ impl Policy {
         }
         Some(match first {
             Control::Block => PolicyRefusal::Blocked,
-            Control::SecondFactor if request.has_second_factor => {
-                PolicyRefusal::SecondFactorRequired
-            }
-            Control::SecondFactor => PolicyRefusal::SecondFactorMissing,
+            Control::SecondFactor => second_factor(request),
             Control::Compliant => PolicyRefusal::DeviceNotCompliant,
             Control::Hybrid => PolicyRefusal::DeviceNotHybrid,
             // Whoever has a registered device has to show it; whoever has none has to register one first.
@@ -264,10 +263,22 @@ fn is_met(control: Control, request: &Request<'_>) -> bool {
     }
 }
 
+/// What a user without a second factor in this sign-in is told.
+const fn second_factor(request: &Request<'_>) -> PolicyRefusal {
+    if request.has_second_factor {
+        PolicyRefusal::SecondFactorRequired
+    } else {
+        PolicyRefusal::SecondFactorMissing
+    }
+}
+
 /// What the policies say to a request. All that count must be fulfilled; of several refusals the one that no device and no
 /// second factor can help goes first.
 pub fn evaluate(policies: &[Policy], request: &Request<'_>) -> Verdict {
     let mut verdict = Verdict::default();
+    if request.mfa_to_join && request.sets_up_devices && !request.second_factor {
+        verdict.refusal = Some(second_factor(request));
+    }
     for policy in policies {
         if policy.state == PolicyState::Off || !policy.applies(request) {
             continue;

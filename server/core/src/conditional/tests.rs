@@ -83,6 +83,7 @@ fn request<'a>(user: &'a User, device: Option<&'a KnownDevice>) -> Request<'a> {
         platform: None,
         second_factor: false,
         has_second_factor: false,
+        mfa_to_join: false,
     }
 }
 
@@ -213,6 +214,16 @@ fn all_applications_are_not_those_that_set_devices_up() {
     assert_eq!(said(std::slice::from_ref(&block), &asked), None);
     let by_name = Policy { apps: Scope::These(vec![FILES]), ..block };
     assert_eq!(said(&[by_name], &asked), Some(Blocked));
+}
+
+#[test]
+fn a_tenant_can_want_a_second_factor_of_whoever_joins() {
+    let bob = user(0, &[]);
+    let join = Request { mfa_to_join: true, sets_up_devices: true, ..request(&bob, None) };
+    assert_eq!(said(&[], &join), Some(SecondFactorMissing));
+    assert_eq!(said(&[], &Request { has_second_factor: true, ..join }), Some(SecondFactorRequired));
+    assert_eq!(said(&[], &Request { second_factor: true, ..join }), None);
+    assert_eq!(said(&[], &Request { sets_up_devices: false, ..join }), None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use linarite_core::tenant::Realm;
-use linarite_core::user::{Role, User};
+use linarite_core::user::{PasswordState, Role, User};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -144,6 +144,23 @@ impl Admin<'_> {
         let user = done.map_err(|_| AdminError::UserUnknown(name.to_owned()))?;
         self.note("reset_password", "password", &user);
         Ok(Reset { user: (key, user), generated })
+    }
+
+    /// Says that a user's password is expired, temporary, or good again.
+    pub async fn set_password_state(
+        &self,
+        name: &str,
+        state: &str,
+    ) -> Result<KeyedUser, AdminError> {
+        let state = PasswordState::from_word(state).ok_or_else(|| {
+            let known = PasswordState::ALL.map(PasswordState::word).join(", ");
+            AdminError::Invalid(format!("no state of a password is called `{state}`: {known}"))
+        })?;
+        let (key, user) = self.user(name)?;
+        let done = self.world().directory.set_password_state(UserKey::Id(user.id), state).await?;
+        let user = done.map_err(|_| AdminError::UserUnknown(name.to_owned()))?;
+        self.note("set_password_state", "password", &user);
+        Ok((key, user))
     }
 
     /// Deletes a user. Its devices stay.
