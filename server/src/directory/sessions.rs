@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use linarite_core::access::{TokenDevice, with_token};
-use linarite_core::conditional::{Platform, Request, Verdict, evaluate};
+use linarite_core::conditional::{Platform, Request, SecondFactor, Verdict, evaluate};
 use linarite_core::device::{KnownDevice, ShownCertificate};
 use linarite_core::ids::{AppId, DeviceId, PolicyId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
@@ -244,8 +244,11 @@ fn let_in(
                 user: &user,
                 device: device.as_ref(),
                 platform: *platform,
-                second_factor: *second_factor,
-                has_second_factor: user.account.totp.is_some(),
+                second_factor: match (second_factor, &user.account.totp) {
+                    (true, _) => SecondFactor::Proved,
+                    (false, Some(_)) => SecondFactor::Registered,
+                    (false, None) => SecondFactor::Absent,
+                },
                 mfa_to_join: tenant.mfa_to_join,
             };
             evaluate(&policies::all(c)?, &request)

@@ -154,6 +154,17 @@ pub struct Policy {
     pub any: bool,
 }
 
+/// How a user stands to a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// It was proved.
+    Proved,
+    /// There is one to prove.
+    Registered,
+    /// There is none.
+    Absent,
+}
+
 /// What is asked of the policies: who wants tokens for what, and what is known of the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -168,10 +179,8 @@ pub struct Request<'a> {
     pub device: Option<&'a KnownDevice>,
     /// The platform that the client says it runs on; that of a known device goes before it.
     pub platform: Option<Platform>,
-    /// Whether the user has proved a second factor.
-    pub second_factor: bool,
-    /// Whether the user has one to prove.
-    pub has_second_factor: bool,
+    /// The user's second factor.
+    pub second_factor: SecondFactor,
     /// Whether the tenant wants a second factor of whoever joins a device.
     pub mfa_to_join: bool,
 }
@@ -231,7 +240,7 @@ impl Policy {
         }
         Some(match first {
             Control::Block => PolicyRefusal::Blocked,
-            Control::SecondFactor => second_factor(request),
+            Control::SecondFactor => return second_factor(request),
             Control::Compliant => PolicyRefusal::DeviceNotCompliant,
             Control::Hybrid => PolicyRefusal::DeviceNotHybrid,
             // Whoever has a registered device has to show it; whoever has none has to register one first.
@@ -254,7 +263,7 @@ fn is_met(control: Control, request: &Request<'_>) -> bool {
     let device = present(request.device);
     match control {
         Control::Block => false,
-        Control::SecondFactor => request.second_factor,
+        Control::SecondFactor => request.second_factor == SecondFactor::Proved,
         Control::Compliant => {
             device.is_some_and(|device| device.management.compliant == Some(true))
         }
@@ -264,11 +273,11 @@ fn is_met(control: Control, request: &Request<'_>) -> bool {
 }
 
 /// What a user without a second factor in this sign-in is told.
-const fn second_factor(request: &Request<'_>) -> PolicyRefusal {
-    if request.has_second_factor {
-        PolicyRefusal::SecondFactorRequired
-    } else {
-        PolicyRefusal::SecondFactorMissing
+const fn second_factor(request: &Request<'_>) -> Option<PolicyRefusal> {
+    match request.second_factor {
+        SecondFactor::Proved => None,
+        SecondFactor::Registered => Some(PolicyRefusal::SecondFactorRequired),
+        SecondFactor::Absent => Some(PolicyRefusal::SecondFactorMissing),
     }
 }
 
@@ -276,8 +285,8 @@ const fn second_factor(request: &Request<'_>) -> PolicyRefusal {
 /// second factor can help goes first.
 pub fn evaluate(policies: &[Policy], request: &Request<'_>) -> Verdict {
     let mut verdict = Verdict::default();
-    if request.mfa_to_join && request.sets_up_devices && !request.second_factor {
-        verdict.refusal = Some(second_factor(request));
+    if request.mfa_to_join && request.sets_up_devices {
+        verdict.refusal = second_factor(request);
     }
     for policy in policies {
         if policy.state == PolicyState::Off || !policy.applies(request) {

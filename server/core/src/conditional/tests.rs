@@ -81,8 +81,7 @@ fn request<'a>(user: &'a User, device: Option<&'a KnownDevice>) -> Request<'a> {
         user,
         device,
         platform: None,
-        second_factor: false,
-        has_second_factor: false,
+        second_factor: SecondFactor::Absent,
         mfa_to_join: false,
     }
 }
@@ -126,9 +125,10 @@ fn one_of_several_controls_is_enough_when_the_policy_says_so() {
     assert_eq!(said(&either, &request(&bob, Some(&hybrid))), None);
     assert_eq!(said(&either, &request(&bob, Some(&neither))), Some(DeviceStateUnfit));
     let or_mfa = [Policy { any: true, ..policy(1, &[Control::Compliant, Control::SecondFactor]) }];
-    let asked = Request { has_second_factor: true, ..request(&bob, Some(&neither)) };
+    let asked =
+        Request { second_factor: SecondFactor::Registered, ..request(&bob, Some(&neither)) };
     assert_eq!(said(&or_mfa, &asked), Some(SecondFactorRequired));
-    assert_eq!(said(&or_mfa, &Request { second_factor: true, ..asked }), None);
+    assert_eq!(said(&or_mfa, &Request { second_factor: SecondFactor::Proved, ..asked }), None);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn the_grave_of_a_device_fulfils_nothing() {
 #[test]
 fn what_is_missing_is_told_in_the_documented_order() {
     let bob = user(0, &[]);
-    let asked = Request { has_second_factor: true, ..request(&bob, None) };
+    let asked = Request { second_factor: SecondFactor::Registered, ..request(&bob, None) };
     let all = [
         policy(1, &[Control::Hybrid]),
         policy(2, &[Control::Compliant]),
@@ -175,7 +175,7 @@ fn what_is_missing_is_told_in_the_documented_order() {
     }
     let verdict = evaluate(&all, &asked);
     assert_eq!(verdict.unmet, all.iter().map(|p| p.id).collect::<Vec<_>>());
-    let nothing_to_show = Request { has_second_factor: false, ..asked };
+    let nothing_to_show = Request { second_factor: SecondFactor::Absent, ..asked };
     assert_eq!(said(&all[..3], &nothing_to_show), Some(SecondFactorMissing));
 }
 
@@ -221,8 +221,11 @@ fn a_tenant_can_want_a_second_factor_of_whoever_joins() {
     let bob = user(0, &[]);
     let join = Request { mfa_to_join: true, sets_up_devices: true, ..request(&bob, None) };
     assert_eq!(said(&[], &join), Some(SecondFactorMissing));
-    assert_eq!(said(&[], &Request { has_second_factor: true, ..join }), Some(SecondFactorRequired));
-    assert_eq!(said(&[], &Request { second_factor: true, ..join }), None);
+    assert_eq!(
+        said(&[], &Request { second_factor: SecondFactor::Registered, ..join }),
+        Some(SecondFactorRequired)
+    );
+    assert_eq!(said(&[], &Request { second_factor: SecondFactor::Proved, ..join }), None);
     assert_eq!(said(&[], &Request { sets_up_devices: false, ..join }), None);
 }
 
@@ -267,6 +270,8 @@ proptest! {
     ) {
         let bob = user(0, &[]);
         let known = device(TrustType::AzureAd, compliant, true);
+        let second_factor =
+            if second_factor { SecondFactor::Proved } else { SecondFactor::Absent };
         let asked = Request { second_factor, ..request(&bob, has_device.then_some(&known)) };
         let policies: Vec<Policy> = grants
             .iter()
