@@ -88,5 +88,5 @@ pub(super) async fn reach(
 fn refused(stage: &Stage, mark: u64) -> Option<String> {
     let events = stage.world().journal.since(mark);
     let denied = events.iter().rev().find(|e| e.kind.word().ends_with(".denied"));
-    denied?.fields.get("reason").and_then(Value::as_str).map(str::to_owned)
+    denied?.fields.get("reason").as_ref().and_then(Value::as_str).map(str::to_owned)
 }
