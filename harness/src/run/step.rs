@@ -364,7 +364,6 @@ impl Runner {
             machine: context.machine.clone(),
             user: context.user.clone(),
             windows_user: context.windows_user.clone().or_else(|| self.session(context)),
-            user: context.user.clone(),
             mark,
             took: tried.took,
             took_virtual: tried.took_virtual,
