@@ -309,7 +309,7 @@ impl Directory {
 
     async fn decided(
         &self,
-        tenant: &std::sync::Arc<Tenant>,
+        tenant: &Arc<Tenant>,
         unseen: Vec<DeviceId>,
         sign_in: SignIn,
     ) -> Result<Result<Session, Denied>, DirectoryError> {

@@ -71,7 +71,7 @@ async fn answer(call: &Call) -> Result<Reply, Refused> {
     match segments.as_slice() {
         ["portal.css"] => Ok(with_body(StatusCode::OK, "text/css; charset=utf-8", STYLE)),
         ["signin"] => sign_in::begin(call, "/"),
-        ["signedout"] => page::signed_out(call),
+        ["signedout"] => Ok(page::signed_out(call)),
         _ => {
             let Some(visitor) = session::visitor(call)? else {
                 return sign_in::begin(call, &call.path);

@@ -141,7 +141,7 @@ pub(super) fn show(
 }
 
 /// What a sign-out says.
-pub(super) fn signed_out(call: &Call) -> Result<Reply, Refused> {
+pub(super) fn signed_out(call: &Call) -> Reply {
     let content = Content {
         title: "You are signed out".to_owned(),
         links: vec![Link {
@@ -151,7 +151,7 @@ pub(super) fn signed_out(call: &Call) -> Result<Reply, Refused> {
         }],
         ..Content::default()
     };
-    Ok(render(call, None, StatusCode::OK, &content))
+    render(call, None, StatusCode::OK, &content)
 }
 
 /// Why there is no page.

@@ -240,9 +240,10 @@ pub(super) fn device(call: &Call, visitor: &Visitor, id: &str) -> Result<Reply, 
         sure,
     };
     if may_change(&visitor.user, DeviceChange::Update).is_ok() {
-        forms.push(match view.enabled {
-            true => form("disable", "Disable", None),
-            false => form("enable", "Enable", None),
+        forms.push(if view.enabled {
+            form("disable", "Disable", None)
+        } else {
+            form("enable", "Enable", None)
         });
     }
     if may_change(&visitor.user, DeviceChange::Delete).is_ok() {
