@@ -6,7 +6,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
-pub use linarite_core::instant::{Instant, Span};
+pub use linarite_core::instant::{Instant, Offset, Span};
 
 /// How a world's time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use linarite_server::clock::Span;
+use linarite_server::clock::Offset;
 
 /// A length of time in milliseconds; negative ones look back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,8 +35,8 @@ impl FromStr for Dur {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse::<Span>()
-            .map(|span| Self(span.millis()))
+        text.parse::<Offset>()
+            .map(|offset| Self(offset.millis()))
             .map_err(|wrong| format!("`{text}` is not a duration: {wrong}"))
     }
 }

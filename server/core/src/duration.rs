@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::instant::Span;
+use crate::instant::{Offset, Span};
 
 /// Ten thousand years: nothing that is counted here lasts longer.
 const LONGEST: i64 = 10_000 * 366 * 86_400_000;
@@ -40,7 +40,7 @@ impl fmt::Display for NotADuration {
 
 impl std::error::Error for NotADuration {}
 
-impl FromStr for Span {
+impl FromStr for Offset {
     type Err = NotADuration;
 
     /// Reads a length of time, with a sign before it or without one: `-2h` looks back.
@@ -50,6 +50,15 @@ impl FromStr for Span {
             Some(rest) => unsigned(rest).map(|millis| Self::from_millis(-millis)),
             None => unsigned(text.strip_prefix('+').unwrap_or(text)).map(Self::from_millis),
         }
+    }
+}
+
+impl FromStr for Span {
+    type Err = NotADuration;
+
+    /// Reads a length of time; one that looks back is none, and counts as zero.
+    fn from_str(text: &str) -> Result<Self, NotADuration> {
+        text.parse::<Offset>().map(|offset| Self::from_millis(offset.millis()))
     }
 }
 
@@ -109,6 +118,7 @@ mod tests {
             ("- 1s", -1000),
             ("3660000d", 3_660_000 * 86_400_000),
         ] {
+            assert_eq!(text.parse(), Ok(Offset::from_millis(millis)), "{text}");
             assert_eq!(text.parse(), Ok(Span::from_millis(millis)), "{text}");
         }
     }

@@ -400,7 +400,7 @@ pub fn parse_duration(text: &str) -> Option<i64> {
 
 /// Reads a length of time with a sign before it, or without one: `-2h` is behind, `30m` and `+30m` are ahead.
 pub fn parse_offset(text: &str) -> Option<Offset> {
-    text.parse::<Span>().ok().map(|span| Offset::from_millis(span.millis()))
+    text.parse().ok()
 }
 
 #[cfg(test)]
