@@ -59,7 +59,7 @@ struct Account {
 struct CmdletLine {
     #[command(flatten)]
     account: Account,
-    /// The cmdlet's parameters, such as -All or -DeviceId GUID -Force
+    /// The cmdlet's parameters, such as `-All` or `-DeviceId GUID -Force`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PARAMETER")]
     parameters: Vec<String>,
 }
