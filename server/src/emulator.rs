@@ -15,7 +15,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -293,6 +295,18 @@ impl Emulator {
     pub const fn world(&self) -> &Arc<World> {
         &self.world
     }
+
+    /// Waits until no TLS handshake is under way, for a quarter of a second at most: a client that gives one up is done
+    /// before the server has heard of it, and what the journal says of it must not depend on who was faster.
+    pub async fn settled(&self) {
+        let mut looks = tokio::time::interval(Duration::from_millis(1));
+        for _ in 0..250 {
+            if self.world.handshakes.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            looks.tick().await;
+        }
+    }
 }
 
 impl Drop for Emulator {
@@ -313,6 +327,10 @@ struct Dispatcher {
 }
 
 impl Handler for Dispatcher {
+    fn handshakes(&self) -> Option<Arc<AtomicUsize>> {
+        Some(Arc::clone(&self.world.handshakes))
+    }
+
     fn host(&self, name: &str) -> Option<HostPolicy> {
         let service = self.world.service(name)?;
         // Only where a device shows its certificate is one asked for: browsers open a dialogue.

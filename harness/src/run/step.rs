@@ -327,6 +327,7 @@ impl Runner {
         let mut tried = Tried { attempts: 1, ..Tried::default() };
         let checks: &[Expect] = if let Action::Check(checks) = action { checks } else { &[] };
         let acted_out = act(&mut self.stage, context, action, &acted.at).await;
+        self.stage.emulator.settled().await;
         self.stage.learn_minted();
         match acted_out {
             Ok(seen) => {

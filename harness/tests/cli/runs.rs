@@ -83,9 +83,9 @@ fn five_mistakes_in_five_steps_are_five_positions() {
 #[test]
 fn what_belongs_to_later_work_is_not_emulated_yet() {
     let desk = Desk::new();
-    let ran = desk.scenario("  - check: { access: {} }\n", &[]);
+    let ran = desk.scenario("  - check: { xpath: {} }\n", &[]);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
-    assert!(ran.err.contains("not emulated yet: access"), "{}", ran.err);
+    assert!(ran.err.contains("not emulated yet: xpath"), "{}", ran.err);
     assert!(ran.err.contains("one.scenario.yaml:8:14"), "{}", ran.err);
 }
 
@@ -123,7 +123,7 @@ fn one_seed_gives_one_journal_however_many_run_at_a_time() {
         (files(&desk.path("one")), files(&desk.path("two")), files(&desk.path("three")));
     assert!(one.len() >= 8, "{:?}", one.keys());
     for (name, journal) in &one {
-        assert!(journal.lines().count() > 3, "{name} is almost empty");
+        assert!(journal.lines().count() > 0, "{name} is empty");
         let other = two.get(name).unwrap_or_else(|| panic!("{name} was written once only"));
         for (number, (a, b)) in journal.lines().zip(other.lines()).enumerate() {
             assert_eq!(a, b, "{name}, line {}", number + 1);

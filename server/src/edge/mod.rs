@@ -34,6 +34,8 @@ mod watched;
 use std::future::Future;
 
 use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use tokio::sync::watch;
 
 pub use damage::{Cut, CutHow, CutPoint, Damage};
@@ -70,6 +72,11 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// A number that moves when all open connections to this host are to be closed.
     fn cuts(&self, host: &str) -> Option<watch::Receiver<u64>> {
         let _ = host;
+        None
+    }
+
+    /// Where TLS handshakes that are under way are counted, for whoever wants to wait for their end.
+    fn handshakes(&self) -> Option<Arc<AtomicUsize>> {
         None
     }
 

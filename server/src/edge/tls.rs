@@ -3,7 +3,10 @@
 
 use std::{
     io,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rustls::{AlertDescription, server::Acceptor};
@@ -31,6 +34,26 @@ const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 /// The fatal alert `handshake_failure` (RFC 8446 section 6.2).
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
+/// A handshake under way, counted until it succeeded or its failure was told.
+struct Shaking(Option<Arc<AtomicUsize>>);
+
+impl Shaking {
+    fn begin(count: Option<Arc<AtomicUsize>>) -> Self {
+        if let Some(count) = &count {
+            count.fetch_add(1, Ordering::AcqRel);
+        }
+        Self(count)
+    }
+}
+
+impl Drop for Shaking {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
 /// Shakes hands on `stream` and serves what comes. `tunnel`: the host of the `CONNECT`, if there was
 /// one, and what befalls the connection.
 pub(super) async fn serve<H: Handler>(
@@ -38,6 +61,7 @@ pub(super) async fn serve<H: Handler>(
     mut start: Start<H>,
     tunnel: Option<(String, HostPolicy, Option<ConnectionFault>)>,
 ) {
+    let shaking = Shaking::begin(start.edge.handler.handshakes());
     let until = Instant::now() + start.edge.limits.header_time;
     let connect_host = tunnel.as_ref().map(|(host, ..)| host.clone());
 
@@ -115,6 +139,7 @@ pub(super) async fn serve<H: Handler>(
         }
     };
 
+    drop(shaking);
     let (_, session) = stream.get_ref();
     let two = session.alpn_protocol() == Some(b"h2");
     let chain: Arc<[Vec<u8>]> = session

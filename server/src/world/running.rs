@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use linarite_core::instant::Instant;
@@ -159,6 +160,8 @@ pub struct World {
     pub journal: Journal,
     /// What goes wrong in it on purpose.
     pub faults: Faults,
+    /// How many TLS handshakes with its hosts are under way.
+    pub handshakes: Arc<AtomicUsize>,
     /// Its keys.
     pub keys: WorldKeys,
     /// Codes and texts of refusals.
@@ -235,6 +238,7 @@ impl World {
             },
             tenant: Arc::new(plan.tenant),
             apps,
+            handshakes: Arc::default(),
             faults: Faults::new(seed, clock.now()),
             clock,
             entropy: Entropy::new(seed, starts),
