@@ -387,8 +387,8 @@ impl Handler for Dispatcher {
         Response::from_parts(parts, body)
     }
 
-    fn connecting(&self, host: &str, connection: u64) -> Option<ConnectionFault> {
-        faults::connecting(&self.world, host, connection)
+    fn connecting(&self, host: &str) -> Option<ConnectionFault> {
+        faults::connecting(&self.world, host)
     }
 
     fn cuts(&self, host: &str) -> Option<watch::Receiver<u64>> {

@@ -259,7 +259,7 @@ impl<H: Handler> Channel<H> {
     /// What befalls a plain request, whose connection had no host before.
     fn befallen(&self, link: &Link) -> Option<ConnectionFault> {
         let fault = match self.road {
-            Road::Open => self.edge.handler.connecting(&link.host, self.connection)?,
+            Road::Open => self.edge.handler.connecting(&link.host)?,
             // Decided when the host became known.
             Road::Unnamed | Road::Named { .. } => return None,
         };
@@ -352,7 +352,7 @@ fn connect<H: Handler>(
         return Err(channel.unknown(&host, Face::Proxy));
     };
     let cuts = channel.edge.handler.cuts(&host);
-    let fault = channel.edge.handler.connecting(&host, channel.connection);
+    let fault = channel.edge.handler.connecting(&host);
     match fault {
         Some(ConnectionFault::Unreachable(status)) => return Ok(Some(unreachable(status, &host))),
         Some(ConnectionFault::Reset) => return Ok(None),

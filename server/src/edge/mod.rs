@@ -64,8 +64,8 @@ pub trait Handler: Clone + Send + Sync + 'static {
 
     /// What befalls a new connection to this host; asked once for each, and over plain HTTP, where a
     /// connection has no host, for each request.
-    fn connecting(&self, host: &str, connection: u64) -> Option<ConnectionFault> {
-        let _ = (host, connection);
+    fn connecting(&self, host: &str) -> Option<ConnectionFault> {
+        let _ = host;
         None
     }
 

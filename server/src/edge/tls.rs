@@ -102,7 +102,7 @@ pub(super) async fn serve<H: Handler>(
         fault
     } else {
         start.cuts = start.edge.handler.cuts(&name);
-        start.edge.handler.connecting(&name, start.connection)
+        start.edge.handler.connecting(&name)
     };
     let asks = policy.asks_client_certificate;
     let settings = match fault {

@@ -10,7 +10,7 @@ use crate::journal::Kind;
 use crate::world::World;
 
 /// What befalls a new connection to this host. A strike is journaled.
-pub(crate) fn connecting(world: &World, host: &str, connection: u64) -> Option<ConnectionFault> {
+pub(crate) fn connecting(world: &World, host: &str) -> Option<ConnectionFault> {
     let (strike, meant) = world.faults.connection(host, world.clock.now());
     let Some(strike) = strike else {
         return meant.then_some(ConnectionFault::Fresh);
@@ -46,7 +46,6 @@ pub(crate) fn connecting(world: &World, host: &str, connection: u64) -> Option<C
     field("fault", strike.id.into());
     field("effect", strike.kind.word().into());
     field("host", host.into());
-    field("connection", connection.into());
     field("handler", "not run".into());
     world.journal.record(&world.clock, Kind::FaultHit, None, fields, None);
     Some(fault)
