@@ -87,6 +87,7 @@ pub(crate) async fn act(
         wrong("scn::unknown-machine", at, format!("no machine is called `{name}`"))
     })?;
     let seen = on_machine(stage, context, &mut machine, action, at).await;
+    stage.emulator.settled().await;
     note_tool(stage, &name, &machine, context, action);
     stage.machines.insert(name, machine);
     seen

@@ -66,6 +66,7 @@ async fn task(stage: &mut Stage, key: &str) {
     let world = stage.world();
     world.journal.record(&world.clock, Kind::Tool, None, fields, None);
     let outcome = machine.automatic_join(&stage.wire.clone()).await;
+    stage.emulator.settled().await;
     stage.transcript.push_str(&outcome.output);
     stage.machines.insert(key.to_owned(), machine);
 }

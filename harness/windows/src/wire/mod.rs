@@ -134,6 +134,9 @@ fn client(spec: &WireSpec, identity: Option<(&[u8], PoolKey)>) -> Result<Client,
         .user_agent(LOGON_AGENT)
         .tls_backend_preconfigured(tls::config(spec.ca_pem.as_deref(), identity)?)
         .http1_only()
+        // A kept connection that the server closes meanwhile fails the next request, or not, as it happens to be noticed:
+        // each request has a connection of its own, so that every run is the same.
+        .pool_max_idle_per_host(0)
         .redirect(redirect::Policy::none())
         .timeout(spec.time_limit)
         .connect_timeout(spec.time_limit);
