@@ -22,7 +22,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{DATE, HeaderValue};
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use linarite_core::instant::Instant;
@@ -36,11 +36,12 @@ use crate::clock::{Clock, ClockMode, Stopwatch, format};
 use crate::edge::{
     self, ConnectionFault, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind,
 };
-use crate::faults::{self, Stroke};
+use crate::faults::{self, Fate, Stroke};
+use crate::finished::Finished;
 use crate::journal::{Exchange, Fields, Kind, Spoken};
 use crate::keys::tls::{TlsCa, TlsHosts};
-use crate::services::Services;
 use crate::services::call::Call;
+use crate::services::{self, Services};
 use crate::world::{Service, Start, World, WorldError, document_from_yaml};
 
 /// Why an emulator does not start.
@@ -340,51 +341,26 @@ impl Handler for Dispatcher {
     }
 
     async fn call(&self, inbound: Inbound) -> Response<Bytes> {
-        let watch = Stopwatch::start();
-        let Some(service) = self.world.service(&inbound.link.host) else {
-            return Response::default();
-        };
-        let call = Call::new(Arc::clone(&self.world), inbound.link, inbound.request);
-        let mut request = Request::new(Body::empty());
-        *request.method_mut() = call.method.clone();
-        if let Ok(uri) = Uri::from_maybe_shared(Bytes::from(call.path.to_ascii_lowercase())) {
-            *request.uri_mut() = uri;
-        }
-        request.extensions_mut().insert(call.clone());
-        let stroke = Stroke::on(&call, service).await;
-        let mut answer = Response::default();
-        if stroke.as_ref().is_none_or(Stroke::runs_handler) {
-            answer = self.handled(service, request).await;
-            Stroke::noted(&call, stroke.as_ref());
-        }
-        if let Some(reply) = stroke.as_ref().and_then(|stroke| stroke.reply(&call)) {
-            answer = reply;
-        }
-        let (mut parts, mut body) = answer.into_parts();
-        if let Some(date) = self.date(call.now()) {
-            parts.headers.entry(DATE).or_insert(date);
-        }
-        if call.header("return-client-request-id").is_some_and(|v| v.eq_ignore_ascii_case("true"))
-            && let Ok(id) = HeaderValue::from_str(&call.correlation_id.to_string())
-        {
-            parts.headers.insert("client-request-id", id);
-        }
-        let Some(stroke) = stroke else {
-            self.note(service, &call, parts.status, &parts.headers, &body, watch.micros());
-            return Response::from_parts(parts, body);
-        };
-        let fate = stroke.spoil(&call, &mut parts, &mut body);
-        if fate.unanswered {
-            call.note("unanswered", true);
-            (parts.status, body) = (UNANSWERED, Bytes::new());
-        }
-        let micros = watch.micros().saturating_add(fate.micros());
-        self.note(service, &call, parts.status, &parts.headers, &body, micros);
+        // A connection may be cut, and over HTTP/2 a client may take its request back, at any moment; what was begun is
+        // done and noted all the same.
+        let own = self.clone();
+        let (mut answer, fate) = Finished::new(async move { own.answer(inbound).await }).await;
         fate.held().await;
         if let Some(damage) = fate.damage {
-            parts.extensions.insert(damage);
+            answer.extensions_mut().insert(damage);
         }
-        Response::from_parts(parts, body)
+        answer
+    }
+
+    async fn oversized(&self, inbound: Inbound) -> Option<Response<Bytes>> {
+        let watch = Stopwatch::start();
+        let service = self.world.service(&inbound.link.host)?;
+        let call = Call::new(Arc::clone(&self.world), inbound.link, inbound.request);
+        let (mut parts, body) = services::too_large(service, &call).into_parts();
+        let body = whole(body).await;
+        self.head(&call, &mut parts.headers);
+        self.note(service, &call, parts.status, &parts.headers, &body, watch.micros());
+        Some(Response::from_parts(parts, body))
     }
 
     fn connecting(&self, host: &str) -> Option<ConnectionFault> {
@@ -438,6 +414,56 @@ async fn whole(mut body: Body) -> Bytes {
 }
 
 impl Dispatcher {
+    /// The answer to a request, which is in the journal then, and what befalls it on its way out.
+    async fn answer(&self, inbound: Inbound) -> (Response<Bytes>, Fate) {
+        let watch = Stopwatch::start();
+        let Some(service) = self.world.service(&inbound.link.host) else {
+            return (Response::default(), Fate::default());
+        };
+        let call = Call::new(Arc::clone(&self.world), inbound.link, inbound.request);
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = call.method.clone();
+        if let Ok(uri) = Uri::from_maybe_shared(Bytes::from(call.path.to_ascii_lowercase())) {
+            *request.uri_mut() = uri;
+        }
+        request.extensions_mut().insert(call.clone());
+        let stroke = Stroke::on(&call, service).await;
+        let mut answer = Response::default();
+        if stroke.as_ref().is_none_or(Stroke::runs_handler) {
+            answer = self.handled(service, request).await;
+            Stroke::noted(&call, stroke.as_ref());
+        }
+        if let Some(reply) = stroke.as_ref().and_then(|stroke| stroke.reply(&call)) {
+            answer = reply;
+        }
+        let (mut parts, mut body) = answer.into_parts();
+        self.head(&call, &mut parts.headers);
+        let Some(stroke) = stroke else {
+            self.note(service, &call, parts.status, &parts.headers, &body, watch.micros());
+            return (Response::from_parts(parts, body), Fate::default());
+        };
+        let fate = stroke.spoil(&call, &mut parts, &mut body);
+        if fate.unanswered {
+            call.note("unanswered", true);
+            (parts.status, body) = (UNANSWERED, Bytes::new());
+        }
+        let micros = watch.micros().saturating_add(fate.micros());
+        self.note(service, &call, parts.status, &parts.headers, &body, micros);
+        (Response::from_parts(parts, body), fate)
+    }
+
+    /// What every answer carries.
+    fn head(&self, call: &Call, headers: &mut HeaderMap) {
+        if let Some(date) = self.date(call.now()) {
+            headers.entry(DATE).or_insert(date);
+        }
+        if call.header("return-client-request-id").is_some_and(|v| v.eq_ignore_ascii_case("true"))
+            && let Ok(id) = HeaderValue::from_str(&call.correlation_id.to_string())
+        {
+            headers.insert("client-request-id", id);
+        }
+    }
+
     /// The answer of the service.
     async fn handled(&self, service: Service, request: Request<Body>) -> Response<Bytes> {
         let answered = self.services.router(service).clone().oneshot(request).await;
@@ -465,7 +491,7 @@ impl Dispatcher {
         service: Service,
         call: &Call,
         status: StatusCode,
-        headers: &http::HeaderMap,
+        headers: &HeaderMap,
         body: &Bytes,
         micros: u64,
     ) {

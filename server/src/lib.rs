@@ -12,6 +12,7 @@ pub mod edge;
 mod emulator;
 pub mod entropy;
 pub mod faults;
+mod finished;
 mod form;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

@@ -105,7 +105,7 @@ async fn an_oversized_form_is_cut_off_before_the_service() {
     let town = Town::start().await;
     let answer = town.grant(&[("grant_type", &"x".repeat(5 << 20))]).await;
     assert_eq!(answer.status, 413);
-    assert_eq!(town.reasons(0, "edge.refused"), ["body-too-large"]);
+    assert_eq!(town.reasons(0, "token.denied"), ["body-too-large"]);
     let huge = "h".repeat(70_000);
     let answer = town.get(&format!("{FILES}/me"), Some(&huge)).await;
     assert_eq!(answer.status, 431);

@@ -13,6 +13,7 @@
 
 mod bad_grant;
 mod bad_join;
+mod begun;
 mod conditional;
 mod down_level;
 mod faces;

@@ -58,8 +58,12 @@ pub(super) async fn answer<H: Handler>(
                 }
             }
             Err(error) => {
-                let no = no_body(error, limits, link);
-                channel.refuse(no, &Request::from_parts(parts, ()))
+                if let Some(answer) = channel.oversized(&error, &parts, uri, &link).await {
+                    answer
+                } else {
+                    let no = no_body(error, limits, link);
+                    channel.refuse(no, &Request::from_parts(parts, ()))
+                }
             }
         },
         Ok(Routed::Greet) => {
@@ -309,6 +313,27 @@ impl<H: Handler> Channel<H> {
                 answer
             }
         }
+    }
+
+    /// The handler's own answer to a body that was too long.
+    async fn oversized(
+        &self,
+        error: &BodyError,
+        parts: &Parts,
+        uri: Option<Uri>,
+        link: &Link,
+    ) -> Option<Response<Bytes>> {
+        if !matches!(error, BodyError::TooLarge) {
+            return None;
+        }
+        let mut parts = parts.clone();
+        if let Some(uri) = uri {
+            parts.uri = uri;
+        }
+        let request = Request::from_parts(parts, Bytes::new());
+        let inbound = Inbound { request, link: link.clone() };
+        let answer = unpanicked(async { self.edge.handler.oversized(inbound).await }).await;
+        answer.ok().flatten()
     }
 
     /// Tells client and handler no.

@@ -62,6 +62,16 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// [`Damage`] among the extensions of the response spoils it on its way out.
     fn call(&self, inbound: Inbound) -> impl Future<Output = http::Response<Bytes>> + Send;
 
+    /// Answers a request whose body was longer than the limit, and thrown away: it is empty here. `None`: the edge
+    /// answers with a 413 of its own, and tells [`Self::refused`].
+    fn oversized(
+        &self,
+        inbound: Inbound,
+    ) -> impl Future<Output = Option<http::Response<Bytes>>> + Send {
+        drop(inbound);
+        std::future::ready(None)
+    }
+
     /// What befalls a new connection to this host; asked once for each, and over plain HTTP, where a
     /// connection has no host, for each request.
     fn connecting(&self, host: &str) -> Option<ConnectionFault> {

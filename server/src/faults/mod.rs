@@ -39,7 +39,7 @@ pub use catalogue::{EffectKind, Layer};
 pub use check::{FaultError, FaultProblem};
 pub(crate) use connection::connecting;
 pub use domain::FederationDefects;
-pub(crate) use exchange::Stroke;
+pub(crate) use exchange::{Fate, Stroke};
 pub use matching::{OPERATIONS, glob};
 pub use model::*;
 

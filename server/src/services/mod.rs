@@ -24,6 +24,8 @@ pub mod wstep;
 
 use axum::Router;
 
+use self::call::Call;
+use self::reply::Reply;
 use crate::world::{Service, Stock};
 
 /// The routers of all services, and what worlds have in common: made once and used for every world.
@@ -73,6 +75,20 @@ impl Services {
             Service::Resource => &self.resource,
             Service::Sts => &self.sts,
         }
+    }
+}
+
+/// What a service says of a body that was too long to be read.
+pub(crate) fn too_large(service: Service, call: &Call) -> Reply {
+    match service {
+        Service::AadGraph => aadgraph::too_large(call),
+        Service::Adfs => adfs::too_large(call),
+        Service::Drs => drs::too_large(call),
+        Service::Graph => graph::too_large(call),
+        Service::Mdm => mdm::too_large(call),
+        Service::Portal => portal::too_large(call),
+        Service::Resource => resource::too_large(call),
+        Service::Sts => sts::too_large(call),
     }
 }
 

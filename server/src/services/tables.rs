@@ -150,6 +150,7 @@ pub const STS_WIRE: &[&str] = &[
     "device-token-not-emulated",
     "directory-failed",
     "scope-not-default",
+    "body-too-large",
 ];
 
 /// Refusals of device registration that are mistakes on the wire.
@@ -167,10 +168,12 @@ pub const DRS_WIRE: &[&str] = &[
     "mutual-tls-unavailable",
     "directory-failed",
     "directory-read-only",
+    "body-too-large",
 ];
 
 /// Refusals of Graph and resources that are mistakes on the wire.
-pub const GRAPH_WIRE: &[&str] = &["endpoint-unknown", "method-unsupported", "directory-read-only"];
+pub const GRAPH_WIRE: &[&str] =
+    &["endpoint-unknown", "method-unsupported", "directory-read-only", "body-too-large"];
 
 /// Refusals of Azure AD Graph that are mistakes on the wire.
 pub const AADGRAPH_WIRE: &[&str] = &[
@@ -180,6 +183,7 @@ pub const AADGRAPH_WIRE: &[&str] = &[
     "api-version-missing",
     "api-version-unknown",
     "tenant-of-another",
+    "body-too-large",
 ];
 
 /// What the portal says no to.
@@ -196,6 +200,7 @@ pub const PORTAL_WIRE: &[&str] = &[
     "endpoint-unknown",
     "method-unsupported",
     "directory-failed",
+    "body-too-large",
 ];
 
 /// Refusals of a federation server that are mistakes on the wire, or what is not emulated.
@@ -212,10 +217,11 @@ pub const TRUST_WIRE: &[&str] = &[
     "federation-endpoint-off",
     "federation-endpoint-unknown",
     "federation-failed",
+    "message-too-large",
 ];
 
 /// Refusals of the enrolment service that are mistakes on the wire, or what is not emulated.
-pub const ENROL_WIRE: &[&str] = &["enrol-endpoint-unknown"];
+pub const ENROL_WIRE: &[&str] = &["enrol-endpoint-unknown", "enrol-message-too-large"];
 
 impl Tables {
     /// Reads the tables that are built in.

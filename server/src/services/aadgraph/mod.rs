@@ -37,6 +37,11 @@ pub fn router() -> Router {
     Router::new().fallback(handle)
 }
 
+/// What is said of a body that was too long to be read.
+pub(super) fn too_large(call: &Call) -> Reply {
+    Refused::Wire("body-too-large", String::new()).reply(call)
+}
+
 async fn handle(call: Call) -> Reply {
     match answer(&call).await {
         Ok(reply) => reply,

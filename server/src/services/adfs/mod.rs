@@ -52,6 +52,15 @@ pub(crate) fn read_request(body: &[u8]) {
     }
 }
 
+/// What is said of a body that was too long to be read. An endpoint of WS-Trust says it as a fault.
+pub(super) fn too_large(call: &Call) -> Reply {
+    let refused = Refused::wire("message-too-large");
+    match trust::version(call) {
+        Some(version) => refused.fault(call, version, None),
+        None => refused.plain(call),
+    }
+}
+
 async fn not_emulated(call: Call) -> Reply {
     let what = format!("{} {}", call.method, call.path);
     Refused::wire("federation-endpoint-unknown").with(what).plain(&call)

@@ -47,7 +47,8 @@ pub(super) async fn certificate(call: Call) -> Reply {
     })
 }
 
-fn version(call: &Call) -> Option<TrustVersion> {
+/// The version of WS-Trust that an endpoint of it speaks, by its path.
+pub(super) fn version(call: &Call) -> Option<TrustVersion> {
     let segment = call.segment(3)?;
     TrustVersion::ALL.into_iter().find(|version| version.word() == segment)
 }

@@ -113,7 +113,7 @@ fn envelope(
 }
 
 /// A refusal as a fault, with its event in the journal.
-fn fault(call: &Call, relates_to: Option<&str>, refused: &Refused) -> Reply {
+pub(super) fn fault(call: &Call, relates_to: Option<&str>, refused: &Refused) -> Reply {
     let mut fields = Fields::new();
     fields.insert("reason", refused.reason);
     fields.copy(&call.facts(), &["operation", "user", "name"]);

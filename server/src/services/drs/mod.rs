@@ -16,10 +16,14 @@ mod vouched;
 
 use axum::Router;
 use axum::routing::{delete as on_delete, get, post};
+use http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
 use refuse::Refused;
+
+/// Where older systems enrol.
+const ENROLMENT: &str = "/enrollmentserver/deviceenrollmentwebservice.svc";
 
 /// The routes of the service.
 pub fn router() -> Router {
@@ -30,13 +34,24 @@ pub fn router() -> Router {
         .route("/enrollmentserver/device/", post(join::join))
         .route("/enrollmentserver/device/{id}", on_delete(delete::delete).put(join::hybrid))
         .route("/enrollmentserver/device/{id}/", on_delete(delete::delete).put(join::hybrid))
-        .route("/enrollmentserver/deviceenrollmentwebservice.svc", post(enrolment::enrol))
+        .route(ENROLMENT, post(enrolment::enrol))
         .route("/enrollmentserver/nonce/{tenant}", get(discovery::nonce))
         .route("/enrollmentserver/nonce/{tenant}/", get(discovery::nonce))
         .route("/enrollmentserver/key", post(hello::key))
         .route("/enrollmentserver/key/", post(hello::key))
         .fallback(not_emulated)
         .method_not_allowed_fallback(not_emulated)
+}
+
+/// What is said of a body that was too long to be read.
+pub(super) fn too_large(call: &Call) -> Reply {
+    let refused = Refused::wire("body-too-large");
+    if !call.path.eq_ignore_ascii_case(ENROLMENT) {
+        return refused.reply(call);
+    }
+    let mut reply = enrolment::fault(call, None, &refused);
+    *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    reply
 }
 
 async fn not_emulated(call: Call) -> Reply {

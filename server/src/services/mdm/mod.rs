@@ -16,6 +16,7 @@ mod terms;
 
 use axum::Router;
 use axum::routing::{get, post};
+use http::StatusCode;
 
 use super::call::Call;
 use super::reply::Reply;
@@ -39,6 +40,15 @@ pub fn router() -> Router {
         .route("/termsofuse.aspx", get(terms::show).post(terms::answer))
         .fallback(not_emulated)
         .method_not_allowed_fallback(not_emulated)
+}
+
+/// What is said of a body that was too long to be read: a page says it to people, a fault to devices.
+pub(super) fn too_large(call: &Call) -> Reply {
+    let refused = Refused::wire("enrol-message-too-large");
+    let service = call.path.to_ascii_lowercase().ends_with(".svc");
+    let mut reply = if service { refused.fault(call, None) } else { refused.plain(call) };
+    *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    reply
 }
 
 async fn not_emulated(call: Call) -> Reply {

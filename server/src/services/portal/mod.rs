@@ -38,9 +38,17 @@ pub fn router() -> Router {
     Router::new().fallback(handle)
 }
 
+/// What is said of a body that was too long to be read.
+pub(super) fn too_large(call: &Call) -> Reply {
+    guarded(Refused::new("body-too-large", "").reply(call))
+}
+
 async fn handle(call: Call) -> Reply {
     let answered = answer(&call).await;
-    let mut reply = answered.unwrap_or_else(|refused| refused.reply(&call));
+    guarded(answered.unwrap_or_else(|refused| refused.reply(&call)))
+}
+
+fn guarded(mut reply: Reply) -> Reply {
     page::guard(&mut reply);
     reply
 }

@@ -47,6 +47,11 @@ async fn root(call: Call) -> Reply {
     )
 }
 
+/// What is said of a body that was too long to be read.
+pub(super) fn too_large(call: &Call) -> Reply {
+    refuse(call, "body-too-large", "")
+}
+
 async fn other(call: Call) -> Reply {
     refuse(&call, "endpoint-unknown", &format!("{} {}", call.method, call.path))
 }

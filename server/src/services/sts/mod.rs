@@ -65,6 +65,11 @@ pub(crate) fn read_request(jws: &crate::keys::jose::Jws) {
     let _read = jws.payload_json::<prt::Request>();
 }
 
+/// What is said of a body that was too long to be read.
+pub(super) fn too_large(call: &Call) -> Reply {
+    Refused::wire("body-too-large").reply(call)
+}
+
 async fn not_emulated(call: Call) -> Reply {
     let what = format!("{} {}", call.method, call.path);
     Refused::wire("endpoint-unknown").with("name", what).reply(&call)
