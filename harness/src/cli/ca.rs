@@ -62,8 +62,8 @@ fn certificate(state: Option<&Path>) -> Result<(String, String), String> {
 fn help(path: &str) -> String {
     format!(
         "The certificate is {path}. It can speak only for the emulated hosts, .test, .localhost and this computer, so\n\
-         trusting it costs nobody anything; its key never leaves the folder beside it. `linarite exec` sets all of these\n\
-         for the client that it runs.\n\n\
+         trusting it costs nobody anything; its key never leaves the folder beside it. `linarite exec` sets\n\
+         those of curl, Python, Node.js, Rust and Go for the client that it runs.\n\n\
          curl             curl --cacert {path} ...            or CURL_CA_BUNDLE={path}\n\
          Python requests  REQUESTS_CA_BUNDLE={path}           (SSL_CERT_FILE alone is not read)\n\
          Python httpx     SSL_CERT_FILE={path}\n\

@@ -6,7 +6,7 @@
 //! `is: empty`, `is: null` and a plain `null` hold, and `is_not` and `not` hold whenever what they
 //! negate does not.
 //!
-//! Leaves out: `xpath`, `tls`, `portal` and `access` expectations (not emulated yet).
+//! Leaves out: `xpath` and `tls` (not emulated yet); `portal` and `access` are fetched in `run/`.
 
 mod check;
 pub(crate) mod matcher;

@@ -6,8 +6,7 @@
 //! [`Clock`], a [`Chance`] and the board of public test keys. A [`Machine`] acts on it; each act gives an [`Outcome`] and
 //! never panics, whatever the services answer. [`Machine::snapshot`] and [`Machine::restore`] carry a machine over.
 //!
-//! Left out, and saying so when asked: sign-in pages of federation servers,
-//! Windows Hello, mobile device management.
+//! Left out, and saying so when asked: Windows Hello, device management after its enrolment.
 
 mod answers;
 mod autoworkplace;

@@ -1,6 +1,7 @@
 //! A user of the directory and what its directory roles allow.
 //!
-//! Left out: licences, and groups as objects of their own: a group is a name that its members carry.
+//! Left out: licences (see [`management`](crate::management)), and groups as objects of their own: a group is a name that
+//! its members carry.
 
 use crate::ids::UserId;
 use crate::instant::Instant;

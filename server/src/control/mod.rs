@@ -6,7 +6,7 @@
 //! which both the router and the document at `/openapi.json` are made.
 //!
 //! [`admin`] has the same actions as plain functions and [`view`] the same projections, for those in the same process.
-//! Left out: faults, making worlds, TLS, and more than one token.
+//! Left out: making worlds, TLS, and more than one token.
 
 pub mod admin;
 mod body;

@@ -1,7 +1,7 @@
 //! What can be known to be wrong before anything runs. The lints walk the tree, not the typed
 //! model, so that one wrong type in a step hides nothing else.
 //!
-//! Leaves out lints of what is not emulated yet (policies, objectives), and those that
+//! Leaves out lints of what is not emulated yet (objectives), and those that
 //! would need a run (a `when` that is always false).
 
 mod faults;

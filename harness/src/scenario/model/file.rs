@@ -116,13 +116,13 @@ record! {
         devices: Option<Entries<Node>>,
         /// Applications by id: `app_id`, resource, secret, redirect.
         apps: Option<Entries<Node>>,
-        /// Conditional access. Not emulated yet.
+        /// Policies of conditional access; appended to those of the world used.
         policies: Option<Node>,
         /// Federation servers, by federated domain: endpoints that are off, issuer, lifetime, clock.
         federation: Option<Node>,
         /// What domains on premises tell their computers about automatic registration, by the name of the domain.
         active_directory: Option<Entries<DomainPolicy>>,
-        /// Device management. Not emulated yet.
+        /// Device management of its own. Not emulated yet: use the tenant's `mdm`.
         mdm: Option<Node>,
         /// Lifetimes and latencies: `access_token_lifetime`, revoke and so on.
         settings: Option<Node>,

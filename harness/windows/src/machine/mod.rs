@@ -4,7 +4,7 @@
 //! in ([`sign_in`], [`realm`], [`federation`]), the automatic join of domain computers ([`hybrid`], older ones [`down_level`]), the primary refresh
 //! token ([`prt`]), tokens ([`token`], [`authorize`]), the event log ([`events`]). FAQ cases A6 to A17, A23, A25, A27.
 //!
-//! Left out: Windows Hello, MDM. They say "not emulated".
+//! Left out: Windows Hello, device management after its enrolment. They say "not emulated".
 
 mod authorize;
 mod down_level;

@@ -7,8 +7,8 @@
 //! server vouches for the computer, and the machine joins with that token; when this fails, it falls back to the first
 //! way unless that is switched off. Each failure goes into the event log, the last one into `dsregcmd /status`.
 //!
-//! Left out: the domain controller itself (its account and its certificate store are always reachable), targeted roll-out
-//! by registry, TPM attestation, the removal of a work account of the same user after the join.
+//! Left out: the domain controller itself (its account and its certificate store are always reachable), TPM
+//! attestation, the removal of a work account of the same user after the join.
 
 mod computer;
 
