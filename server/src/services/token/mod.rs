@@ -149,7 +149,7 @@ pub fn computer(
     resource: &str,
     audiences: &[&str],
 ) -> Result<Option<Arc<Map<String, Value>>>, AccessRefusal> {
-    let claims = call.bearer().and_then(|token| call.world.keys.tokens.verify(token).ok());
+    let claims = call.bearer().and_then(|token| read(call, token).ok());
     let claims = claims.filter(|claims| text(claims, "accounttype") == Some(ACCOUNT_TYPE));
     let Some(claims) = claims else { return Ok(None) };
     if let Some(sid) = text(&claims, "primarysid") {

@@ -4,8 +4,8 @@ use linarite_core::ids::{DeviceId, Guid};
 use linarite_core::refusal::AccessRefusal;
 use serde_json::{Map, Value, json};
 
-use super::accept;
 use super::testing::TestWorld;
+use super::{accept, computer};
 use crate::edge::Link;
 use crate::services::call::Call;
 
@@ -126,4 +126,27 @@ async fn the_directory_must_stand_by_user_and_device() {
     assert_eq!(denied[2]["user"], "bob@contoso.test");
     assert_eq!(denied[2]["resource"], "files");
     assert_eq!(denied[2]["reason"], "token-user-disabled");
+}
+
+#[tokio::test]
+async fn a_computer_of_another_tenant_is_no_computer_here() {
+    let world = world().await;
+    let own = world.world.tenant.id.to_string();
+    let ask = |tenant: Value| {
+        let mut claims = world.claims("bob", AUDIENCES[0], None);
+        claims.insert("tid".to_owned(), tenant);
+        claims.insert("accounttype".to_owned(), "DJ".into());
+        claims.insert("primarysid".to_owned(), "S-1-5-21-1-2-3-1001".into());
+        let token = format!("Bearer {}", world.sign(&claims));
+        let request = http::Request::builder().uri("/me").header("authorization", token);
+        let request = request.body(bytes::Bytes::new()).unwrap();
+        let link = Link::proxy("files.contoso.test");
+        let call = Call::new(std::sync::Arc::clone(&world.world), link, request);
+        let found = computer(&call, "files", &AUDIENCES).unwrap().is_some();
+        (found, accept(&call, "files", &AUDIENCES).unwrap().map(drop))
+    };
+    assert!(ask(own.to_uppercase().into()).0);
+    for other in [json!("00000000-0000-0000-0000-000000000001"), json!(null)] {
+        assert_eq!(ask(other), (false, Err(AccessRefusal::TokenInvalid)));
+    }
 }
