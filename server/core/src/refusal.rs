@@ -217,6 +217,10 @@ refusals! {
         HelloKeyOfAnother = "hello-key-of-another-user",
         /// A federated hybrid join whose token does not say which computer it is.
         ClaimsMissing = "computer-claims-missing",
+        /// A Windows Hello key with a token that is bound to no device.
+        HelloWithoutDevice = "hello-key-without-device",
+        /// A Windows Hello key with a token whose user proved no second factor.
+        HelloWithoutSecondFactor = "hello-key-without-second-factor",
     }
 }
 

@@ -267,10 +267,31 @@ pub fn completed_hybrid(
     }
 }
 
-/// Whether a user may register a Windows Hello key: a new one, or again one of its own. `holder` has it now.
-pub fn may_register_hello_key(holder: Option<UserId>, user: UserId) -> Result<(), JoinRefusal> {
+/// What a token says with which a Windows Hello key is to be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HelloProof {
+    /// Whose token it is.
+    pub user: UserId,
+    /// The device that it is bound to.
+    pub device: Option<DeviceId>,
+    /// Whether the user proved a second factor.
+    pub second_factor: bool,
+}
+
+/// Whether a user may register a Windows Hello key: a new one, or again one of its own. `holder` has it now. The key is a
+/// second factor from then on, so it is not had for less (MS-KPP).
+pub fn may_register_hello_key(
+    holder: Option<UserId>,
+    proof: HelloProof,
+) -> Result<(), JoinRefusal> {
+    if proof.device.is_none() {
+        return Err(JoinRefusal::HelloWithoutDevice);
+    }
+    if !proof.second_factor {
+        return Err(JoinRefusal::HelloWithoutSecondFactor);
+    }
     match holder {
-        Some(holder) if holder != user => Err(JoinRefusal::HelloKeyOfAnother),
+        Some(holder) if holder != proof.user => Err(JoinRefusal::HelloKeyOfAnother),
         Some(_) | None => Ok(()),
     }
 }
@@ -362,6 +383,27 @@ mod tests {
         assert_eq!(may_leave(id(2), Some(&pending), &key(7), Some(id(2))), unknown);
         let same_thumbprint = DeviceKey { alt_security_id: "X509:8".to_owned(), ..key(7) };
         assert_eq!(may_leave(id(2), Some(&joined), &same_thumbprint, None), unknown);
+    }
+
+    #[test]
+    fn a_hello_key_asks_for_a_device_then_a_second_factor_then_whose_it_is() {
+        let user = |number| UserId::new(Guid::from_bytes([number; 16]));
+        let proof = HelloProof { user: user(1), device: Some(id(2)), second_factor: true };
+        for holder in [None, Some(user(1))] {
+            assert_eq!(may_register_hello_key(holder, proof), Ok(()));
+        }
+        let of_another = Some(user(9));
+        for (proof, refusal) in [
+            (proof, JoinRefusal::HelloKeyOfAnother),
+            (HelloProof { second_factor: false, ..proof }, JoinRefusal::HelloWithoutSecondFactor),
+            (HelloProof { device: None, ..proof }, JoinRefusal::HelloWithoutDevice),
+            (
+                HelloProof { device: None, second_factor: false, ..proof },
+                JoinRefusal::HelloWithoutDevice,
+            ),
+        ] {
+            assert_eq!(may_register_hello_key(of_another, proof), Err(refusal));
+        }
     }
 
     fn computer(certificate: &[u8]) -> Computer {

@@ -5,8 +5,8 @@ use linarite_core::ids::{DeviceId, ObjectId, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{
-    FittingClock, JoinKind, Particulars, SidProof, completed_hybrid, joined, may_complete_hybrid,
-    may_join, may_leave, may_register_hello_key,
+    FittingClock, HelloProof, JoinKind, Particulars, SidProof, completed_hybrid, joined,
+    may_complete_hybrid, may_join, may_leave, may_register_hello_key,
 };
 use linarite_core::revocation::Standing;
 use linarite_core::tenant::Tenant;
@@ -206,15 +206,14 @@ impl Directory {
     pub async fn register_hello_key(
         &self,
         key_id: [u8; 32],
-        user: UserId,
-        device: Option<DeviceId>,
+        proof: HelloProof,
         blob: Vec<u8>,
         now: Instant,
     ) -> Result<Result<(), JoinRefusal>, DirectoryError> {
         self.store
             .write(move |c| {
                 let holder = holder(c, key_id)?.map(|(user, _)| user);
-                if let Err(refusal) = may_register_hello_key(holder, user) {
+                if let Err(refusal) = may_register_hello_key(holder, proof) {
                     return Ok(Err(refusal));
                 }
                 c.execute(
@@ -222,8 +221,8 @@ impl Directory {
                      VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![
                         key_id,
-                        rows::id(user.guid()),
-                        device.map(|d| rows::id(d.guid())),
+                        rows::id(proof.user.guid()),
+                        proof.device.map(|d| rows::id(d.guid())),
                         blob,
                         now.millis()
                     ],

@@ -1,10 +1,10 @@
 //! What the directory keeps and refuses when something goes wrong.
 
 use linarite_core::device::DeviceKey;
-use linarite_core::ids::{Guid, TenantId, Thumbprint, UserId};
+use linarite_core::ids::{DeviceId, Guid, TenantId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
-use linarite_core::registration::{JoinKind, Particulars};
+use linarite_core::registration::{HelloProof, JoinKind, Particulars};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, Settings, Tenant};
 use linarite_core::user::{Account, User};
 
@@ -84,8 +84,11 @@ async fn a_join_whose_certificate_cannot_be_issued_leaves_nothing_behind() {
 async fn a_hello_key_stays_with_the_user_who_registered_it_first() {
     let directory = directory().await;
     let bob = UserId::new(Guid::from_bytes([2; 16]));
-    let register =
-        |user, blob: &[u8]| directory.register_hello_key([5; 32], user, None, blob.to_vec(), NOW);
+    let register = |user, blob: &[u8]| {
+        let device = Some(DeviceId::new(Guid::from_bytes([3; 16])));
+        let proof = HelloProof { user, device, second_factor: true };
+        directory.register_hello_key([5; 32], proof, blob.to_vec(), NOW)
+    };
     register(ALICE, b"key").await.unwrap().unwrap();
     let taken = register(bob, b"key").await.unwrap();
     assert_eq!(taken, Err(JoinRefusal::HelloKeyOfAnother));

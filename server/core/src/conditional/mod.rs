@@ -90,6 +90,11 @@ words!(Control {
     Registered = "registered-device",
 });
 
+/// Whether a way to sign in, as tokens name it (`amr`), is a second factor.
+pub fn is_second_factor(amr: &str) -> bool {
+    matches!(amr, "mfa" | "ngcmfa" | "http://schemas.microsoft.com/claims/multipleauthn")
+}
+
 impl Platform {
     /// The platform of an operating system as device records name it.
     pub fn of_record(os: &str) -> Option<Self> {

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use linarite_core::device::Device;
 
 use super::router;
-use crate::directory::{DeviceEdit, DeviceQuery};
+use crate::directory::DeviceEdit;
 use crate::services::token::testing::{Answer, TestWorld};
 
 const FILES: &str = "https://files.contoso.test";
@@ -15,8 +15,7 @@ async fn world() -> TestWorld {
 
 /// The device named SEED-1, which is bob's.
 async fn seed(world: &TestWorld) -> Device {
-    let page = world.world.directory.list_devices(DeviceQuery::default()).await.unwrap().unwrap();
-    page.items.into_iter().find(|device| device.display_name == "SEED-1").unwrap()
+    world.device("SEED-1").await
 }
 
 async fn get(world: &TestWorld, path: &str, token: Option<&str>) -> Answer {

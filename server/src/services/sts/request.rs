@@ -1,6 +1,6 @@
 //! Reading what all requests share: the tenant segment, the client and its secret, the resource and the scopes.
 
-use linarite_core::conditional::Platform;
+use linarite_core::conditional::{Platform, is_second_factor};
 use linarite_core::ids::AppId;
 
 use super::refuse::Refused;
@@ -87,7 +87,7 @@ impl Wanted {
             app: self.app,
             sets_up_devices: self.sets_up_devices,
             platform: platform(call),
-            second_factor: amr.iter().any(|word| word == "mfa" || word == "ngcmfa"),
+            second_factor: amr.iter().any(|word| is_second_factor(word)),
         }
     }
 }

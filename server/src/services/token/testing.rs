@@ -7,6 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use linarite_core::device::Device;
 use linarite_core::ids::DeviceId;
 use linarite_core::instant::{Instant, Span};
 use linarite_core::user::User;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
 use crate::clock::ClockMode;
-use crate::directory::UserKey;
+use crate::directory::{DeviceQuery, UserKey};
 use crate::edge::Link;
 use crate::journal::{Event, EventFilter};
 use crate::services::call::Call;
@@ -80,6 +81,12 @@ impl TestWorld {
 
     pub(in crate::services) fn user(&self, key: &str) -> User {
         self.world.directory.user(&UserKey::Key(key.to_owned())).unwrap().unwrap()
+    }
+
+    /// The device with this name.
+    pub(in crate::services) async fn device(&self, name: &str) -> Device {
+        let page = self.world.directory.list_devices(DeviceQuery::default()).await.unwrap();
+        page.unwrap().items.into_iter().find(|device| device.display_name == name).unwrap()
     }
 
     pub(in crate::services) fn advance(&self, seconds: i64) {
