@@ -7,13 +7,15 @@ use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
 
+use super::values::plain_of_xml;
 use super::{Span, Tag};
 use crate::keys::encoding::from_url;
 
 /// Members whose values are secrets wherever they stand.
-const MEMBERS: [&str; 13] = [
+const MEMBERS: [&str; 14] = [
     "access_token",
     "assertion",
+    "binarysecuritytoken",
     "client_assertion",
     "client_secret",
     "code_verifier",
@@ -27,7 +29,9 @@ const MEMBERS: [&str; 13] = [
     "tgt",
 ];
 /// Parameters whose values are secrets in forms and queries.
-const PARAMETERS: [&str; 3] = ["code", "request", "x-ms-refreshtokencredential"];
+const PARAMETERS: [&str; 4] = ["code", "request", "wresult", "x-ms-refreshtokencredential"];
+/// What the elements of security tokens hold that are none: a certificate request, or the certificate that was made of it.
+const NO_TOKENS: [&str; 2] = ["#PKCS10\"", "ProvisionDoc\""];
 /// Headers whose values are secrets in whole or in part.
 const HEADERS: [&str; 5] =
     ["authorization", "cookie", "proxy-authorization", "set-cookie", "x-ms-refreshtokencredential"];
@@ -64,7 +68,10 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>, telling: impl Fn(&str) -> 
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'"' => json_member(text, at, spans),
-            b'=' => parameter(text, at, spans),
+            b'=' => {
+                parameter(text, at, spans);
+                field(text, at, spans);
+            }
             b'<' => element(text, at, spans),
             b'1' if begins(bytes, at) => sealed(text, at, spans),
             b'e' if begins(bytes, at) => token(text, at, spans, &telling),
@@ -154,6 +161,30 @@ fn parameter(text: &str, equals: usize, spans: &mut Vec<Span>) {
     push(spans, from..from + end, &name, &plain);
 }
 
+/// `name="name" ... value="value"` of a form on a page, with either quote.
+fn field(text: &str, equals: usize, spans: &mut Vec<Span>) {
+    let before = text.get(..equals).unwrap_or_default();
+    let Some(rest) = text.get(equals + 1..).filter(|_| before.ends_with(" name")) else { return };
+    let quote = match rest.as_bytes().first() {
+        Some(b'"') => '"',
+        Some(b'\'') => '\'',
+        Some(_) | None => return,
+    };
+    let Some((name, rest)) = rest.get(1..).and_then(|rest| rest.split_once(quote)) else { return };
+    if !is_secret_parameter(name) {
+        return;
+    }
+    let head = rest.as_bytes().iter().take(ATTRIBUTES).take_while(|byte| **byte != b'>').count();
+    let Some(at) = rest.get(..head).and_then(|head| head.find(" value=")) else { return };
+    let Some(value) = rest.get(at + 7..).and_then(|value| value.strip_prefix(quote)) else {
+        return;
+    };
+    let from = text.len() - value.len();
+    let end = value.find(quote).unwrap_or(value.len());
+    let written = value.get(..end).unwrap_or_default();
+    push(spans, from..from + end, &name.to_ascii_lowercase(), &plain_of_xml(written));
+}
+
 /// `<prefix:Name ...>value<`.
 fn element(text: &str, open: usize, spans: &mut Vec<Span>) {
     let length = run(text, open + 1, |byte| is_word(byte) || byte == b':');
@@ -166,7 +197,11 @@ fn element(text: &str, open: usize, spans: &mut Vec<Span>) {
     let head = text.as_bytes().get(from_name..).unwrap_or_default().iter().take(ATTRIBUTES);
     let attributes = head.take_while(|byte| **byte != b'>').count();
     let from = from_name + attributes + 1;
-    let empty = text.get(from_name..from).is_none_or(|tag| tag.ends_with("/>"));
+    let tag = text.get(from_name..from);
+    let empty = tag.is_none_or(|tag| tag.ends_with("/>"));
+    if tag.is_some_and(|tag| NO_TOKENS.iter().any(|kind| tag.replace('\\', "").contains(kind))) {
+        return;
+    }
     let end = run(text, from, |byte| byte != b'<');
     if !empty && let Some(written) = text.get(from..from + end) {
         push(spans, from..from + end, &name.to_ascii_lowercase(), written.as_bytes());

@@ -1,5 +1,6 @@
 //! What the redactor takes out, and what it leaves.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -240,7 +241,6 @@ async fn a_world_knows_passwords_of_before_and_now_and_client_secrets() {
 }
 
 fn encodings(secret: &str) -> Vec<String> {
-    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     let json = json!(secret).to_string();
     vec![
         secret.to_owned(),
@@ -323,4 +323,39 @@ proptest! {
     ], 0..24)) {
         let _clean = Redactor::new([("password", "ä=<\"")]).redact(&parts.concat());
     }
+}
+
+#[test]
+fn a_token_in_a_security_header_does_not_survive_in_base64() {
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJ1cG4iOiJib2IifQ.c2lnbmF0dXJl";
+    let wrapped = to_standard(token);
+    assert!(wrapped.starts_with("ZXlK"));
+    let text = format!(
+        "<wsse:Security><wsse:BinarySecurityToken ValueType=\"urn:x\" EncodingType=\"y\">{wrapped}</wsse:BinarySecurityToken></wsse:Security>"
+    );
+    let clean = plain().redact(&text);
+    assert!(!clean.contains(&wrapped) && !clean.contains(&wrapped[..40]), "{clean}");
+    assert!(clean.contains("EncodingType=\"y\">‹binarysecuritytoken:"), "{clean}");
+    assert!(clean.ends_with("›</wsse:BinarySecurityToken></wsse:Security>"), "{clean}");
+}
+
+#[test]
+fn the_answer_of_a_federation_server_goes_in_the_form_and_on_the_page() {
+    let answer = "<t:RequestSecurityTokenResponse><ds:SignatureValue>c2VjcmV0</ds:SignatureValue></t:RequestSecurityTokenResponse>";
+    let encoded = utf8_percent_encode(answer, NON_ALPHANUMERIC).to_string();
+    let posted = plain().redact(&format!("wa=wsignin1.0&wresult={encoded}&wctx=c"));
+    assert!(posted.starts_with("wa=wsignin1.0&wresult=‹wresult:"), "{posted}");
+    assert!(posted.ends_with("›&wctx=c"), "{posted}");
+    let tag = posted.split('&').nth(1).unwrap().trim_start_matches("wresult=");
+    for (before, quote) in [("", '"'), ("id=\"r\" ", '"'), ("", '\'')] {
+        let page = format!(
+            "<form><input type=\"hidden\" name={quote}wresult{quote} {before}value={quote}{}{quote}/><input name=\"wctx\" value=\"c\"/></form>",
+            escape(answer)
+        );
+        let clean = plain().redact(&page);
+        assert!(!clean.contains("c2VjcmV0") && clean.contains(tag), "{tag} {clean}");
+        assert!(clean.ends_with("<input name=\"wctx\" value=\"c\"/></form>"), "{clean}");
+    }
+    let cut = format!("<input name=\"wresult\" value=\"{}", escape(answer));
+    assert!(!plain().redact(&cut[..cut.len() - 60]).contains("c2Vj"));
 }

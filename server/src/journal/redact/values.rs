@@ -127,6 +127,11 @@ fn written_forms(secret: &str) -> Vec<Vec<u8>> {
     forms.into_iter().filter(|form| form.len() >= SHORTEST).map(String::into_bytes).collect()
 }
 
+/// A text of a page with its references to characters resolved.
+pub(super) fn plain_of_xml(text: &str) -> Vec<u8> {
+    Reading::xml(text).bytes.into_owned()
+}
+
 /// A text with its escapes resolved, and where each byte came from.
 #[derive(Debug)]
 struct Reading<'a> {
