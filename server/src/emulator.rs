@@ -23,8 +23,6 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{DATE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
 use linarite_core::instant::Instant;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -41,6 +39,7 @@ use crate::finished::Finished;
 use crate::journal::{Exchange, Fields, Kind, Spoken};
 use crate::keys::tls::{TlsCa, TlsHosts};
 use crate::services::call::Call;
+use crate::services::reply::whole;
 use crate::services::{self, Services};
 use crate::world::{Service, Start, World, WorldError, document_from_yaml};
 
@@ -400,19 +399,6 @@ const UNANSWERED: StatusCode = match StatusCode::from_u16(444) {
     Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
 };
 
-/// All of a body. Those of services are in one piece already.
-async fn whole(mut body: Body) -> Bytes {
-    let first = match body.frame().await {
-        Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-        Some(Err(_)) | None => return Bytes::new(),
-    };
-    if body.is_end_stream() {
-        return first;
-    }
-    let rest = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if rest.is_empty() { first } else { [first, rest].concat().into() }
-}
-
 impl Dispatcher {
     /// The answer to a request, which is in the journal then, and what befalls it on its way out.
     async fn answer(&self, inbound: Inbound) -> (Response<Bytes>, Fate) {
@@ -433,7 +419,9 @@ impl Dispatcher {
             answer = self.handled(service, request).await;
             Stroke::noted(&call, stroke.as_ref());
         }
-        if let Some(reply) = stroke.as_ref().and_then(|stroke| stroke.reply(&call)) {
+        if let Some(stroke) = &stroke
+            && let Some(reply) = stroke.reply(&call).await
+        {
             answer = reply;
         }
         let (mut parts, mut body) = answer.into_parts();

@@ -16,13 +16,22 @@ use crate::control::admin::Admin;
 use crate::edge::{Cut, CutHow, CutPoint, Damage};
 use crate::entropy::secret_of;
 use crate::journal::Kind;
+use crate::services;
 use crate::services::call::Call;
-use crate::services::reply::escape;
+use crate::services::reply::{escape, whole};
 use crate::world::Service;
 
 /// Operations that change the directory.
-const CHANGES: [&str; 6] =
-    ["join", "hybrid-join", "leave", "hello-key", "devices.update", "devices.delete"];
+const CHANGES: [&str; 8] = [
+    "join",
+    "hybrid-join",
+    "leave",
+    "down-level-join",
+    "hello-key",
+    "devices.update",
+    "devices.delete",
+    "mdm.enrol",
+];
 
 /// What becomes of an answer on its way out.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +101,7 @@ impl Stroke {
     }
 
     /// The answer in the handler's place, where the effect is one.
-    pub(crate) fn reply(&self, call: &Call) -> Option<Response<Bytes>> {
+    pub(crate) async fn reply(&self, call: &Call) -> Option<Response<Bytes>> {
         let fault = &self.strike.fault;
         let answer = match self.strike.kind {
             EffectKind::Reply => replies::canned(fault.reply.as_ref()?),
@@ -103,7 +112,10 @@ impl Stroke {
             EffectKind::Throttle => {
                 replies::throttled(call, self.service, fault.throttle.as_ref()?)
             }
-            EffectKind::Directory => replies::read_only(call, self.service),
+            EffectKind::Directory => {
+                let (parts, body) = services::read_only(self.service, call).into_parts();
+                return Some(Response::from_parts(parts, whole(body).await));
+            }
             EffectKind::Mutate
             | EffectKind::Delay
             | EffectKind::Slow

@@ -22,6 +22,7 @@ pub const OPERATIONS: &[&str] = &[
     "join",
     "hybrid-join",
     "leave",
+    "down-level-join",
     "hello-key",
     "openid",
     "keys",
@@ -44,6 +45,7 @@ pub const OPERATIONS: &[&str] = &[
     "devices.delete",
     "users.list",
     "users.get",
+    "mdm.enrol",
     "other",
 ];
 
@@ -211,7 +213,9 @@ fn operation(call: &Call, service: Service) -> &'static str {
         Service::Adfs => by_end(path, &ADFS),
         // The first segment is the version of the one and the tenant of the other.
         Service::Graph | Service::AadGraph => graph(call.method.as_str(), path),
-        Service::Mdm | Service::Portal | Service::Resource => "other",
+        Service::Mdm => by_end(path, &MDM),
+        Service::Portal => portal(call.method.as_str(), path),
+        Service::Resource => "other",
     }
 }
 
@@ -232,6 +236,9 @@ const ADFS: [(&str, &str); 4] = [
     ("/certificatemixed", "certificatemixed"),
 ];
 
+/// Operations of device management by the end of their path.
+const MDM: [(&str, &str); 1] = [("enrollmentserver/enrollment.svc", "mdm.enrol")];
+
 fn by_end(path: &str, operations: &[(&str, &'static str)]) -> &'static str {
     operations.iter().find(|(end, _)| path.ends_with(end)).map_or("other", |(_, word)| word)
 }
@@ -247,6 +254,7 @@ fn drs(method: &str, path: &str) -> &'static str {
         ("PUT", ["device", _]) => "hybrid-join",
         ("DELETE", ["device", _]) => "leave",
         ("POST", ["key"]) => "hello-key",
+        ("POST", ["deviceenrollmentwebservice.svc"]) => "down-level-join",
         _ => "other",
     }
 }
@@ -279,6 +287,15 @@ fn graph(method: &str, path: &str) -> &'static str {
         ("DELETE", "devices", true) => "devices.delete",
         ("GET", "users", false) => "users.list",
         ("GET", "users", true) => "users.get",
+        _ => "other",
+    }
+}
+
+/// What the pages of the portal change, in the words of Graph, as the journal has them.
+fn portal(method: &str, path: &str) -> &'static str {
+    match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
+        ("POST", ["devices", _, "enable" | "disable"]) => "devices.update",
+        ("POST", ["devices", _, "delete"]) => "devices.delete",
         _ => "other",
     }
 }

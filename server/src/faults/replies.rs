@@ -188,36 +188,3 @@ pub(super) fn throttled(call: &Call, service: Service, throttle: &Throttle) -> A
     }
     answer
 }
-
-/// What a change is told while the directory is read-only.
-pub(super) fn read_only(call: &Call, service: Service) -> Answer {
-    const REASON: &str = "directory-read-only";
-    call.note("reason", REASON);
-    let tables = &call.world.tables;
-    let found = match service {
-        Service::Drs => tables.drs(REASON).map(|row| {
-            let error = DrsError {
-                code: row.code.clone(),
-                subcode: row.subcode.clone(),
-                message: Some(row.message.clone()),
-                status: Some(row.status),
-            };
-            drs(call, &error)
-        }),
-        Service::Graph
-        | Service::AadGraph
-        | Service::Adfs
-        | Service::Mdm
-        | Service::Portal
-        | Service::Resource
-        | Service::Sts => tables.graph(REASON).map(|row| {
-            let error = GraphError {
-                code: row.code.clone(),
-                message: Some(row.message.clone()),
-                status: Some(row.status),
-            };
-            graph(call, service, &error)
-        }),
-    };
-    found.unwrap_or_else(|| as_json(503, &Value::Null))
-}

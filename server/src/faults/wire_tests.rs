@@ -465,3 +465,37 @@ async fn nothing_is_resumed_while_a_connection_fault_runs_for_the_host() {
     kind().await;
     assert_eq!(kind().await, HandshakeKind::Resumed);
 }
+
+#[tokio::test]
+async fn a_read_only_directory_takes_no_change_by_whatever_service_it_comes() {
+    const DRS: &str = "enterpriseregistration.windows.net";
+    const MDM: &str = "enrollment.manage.microsoft.com";
+    const PORTAL: &str = "portal.azure.com";
+    let wire = Wire::start().await;
+    wire.fault("ro", json!({ "directory": { "read_only": true } }));
+    let soap = "application/soap+xml; charset=utf-8";
+    for (host, path, kind, words) in [
+        (
+            DRS,
+            "/EnrollmentServer/DeviceEnrollmentWebService.svc",
+            soap,
+            "<ErrorType>UnknownError</ErrorType><Message>The directory is read-only",
+        ),
+        (MDM, "/EnrollmentServer/Enrollment.svc", soap, "The directory is read-only"),
+        (PORTAL, "/devices/x/disable", "text/html; charset=utf-8", "<h1>Nothing was changed</h1>"),
+        (PORTAL, "/devices/x/delete", "text/html; charset=utf-8", "The directory is read-only"),
+    ] {
+        let arrived = wire.ask(Speaks::One, Method::POST, host, path).await;
+        let text = String::from_utf8(arrived.body.clone()).unwrap();
+        assert_eq!(wire.last("http")["fault"], json!("ro"), "{host}{path} {text}");
+        assert_eq!(wire.last("http")["reason"], json!("directory-read-only"), "{host}{path}");
+        assert_eq!(arrived.header("content-type"), Some(kind), "{host}{path}");
+        assert!(text.contains(words), "{host}{path} {text}");
+    }
+    assert_eq!(wire.stop("ro"), 4);
+    for (host, path) in [(MDM, "/EnrollmentServer/Discovery.svc"), (PORTAL, "/signout")] {
+        wire.fault("ro", json!({ "directory": { "read_only": true } }));
+        wire.ask(Speaks::One, Method::POST, host, path).await;
+        assert_eq!(wire.stop("ro"), 0, "{host}{path} changes nothing");
+    }
+}

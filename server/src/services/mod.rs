@@ -23,6 +23,7 @@ pub mod token;
 pub mod wstep;
 
 use axum::Router;
+use http::StatusCode;
 
 use self::call::Call;
 use self::reply::Reply;
@@ -89,6 +90,21 @@ pub(crate) fn too_large(service: Service, call: &Call) -> Reply {
         Service::Portal => portal::too_large(call),
         Service::Resource => resource::too_large(call),
         Service::Sts => sts::too_large(call),
+    }
+}
+
+/// What a service says of a change while the directory is read-only.
+pub(crate) fn read_only(service: Service, call: &Call) -> Reply {
+    match service {
+        Service::Drs => drs::read_only(call),
+        Service::Mdm => mdm::read_only(call),
+        Service::Portal => portal::read_only(call),
+        Service::AadGraph => aadgraph::read_only(call),
+        Service::Graph => graph::read_only(call),
+        // These change nothing.
+        Service::Adfs | Service::Resource | Service::Sts => {
+            reply::empty(StatusCode::SERVICE_UNAVAILABLE)
+        }
     }
 }
 

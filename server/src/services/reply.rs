@@ -4,8 +4,11 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -18,6 +21,19 @@ pub fn with_body(status: StatusCode, content_type: &'static str, body: impl Into
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
+}
+
+/// All of a body. Those of services are in one piece already.
+pub async fn whole(mut body: Body) -> Bytes {
+    let first = match body.frame().await {
+        Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+        Some(Err(_)) | None => return Bytes::new(),
+    };
+    if body.is_end_stream() {
+        return first;
+    }
+    let rest = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if rest.is_empty() { first } else { [first, rest].concat().into() }
 }
 
 /// A value as compact JSON. Most answers fit what is set aside at first; growing step by step costs more than printing.

@@ -200,6 +200,7 @@ pub const PORTAL_WIRE: &[&str] = &[
     "endpoint-unknown",
     "method-unsupported",
     "directory-failed",
+    "directory-read-only",
     "body-too-large",
 ];
 
@@ -221,7 +222,8 @@ pub const TRUST_WIRE: &[&str] = &[
 ];
 
 /// Refusals of the enrolment service that are mistakes on the wire, or what is not emulated.
-pub const ENROL_WIRE: &[&str] = &["enrol-endpoint-unknown", "enrol-message-too-large"];
+pub const ENROL_WIRE: &[&str] =
+    &["enrol-endpoint-unknown", "enrol-message-too-large", "directory-read-only"];
 
 impl Tables {
     /// Reads the tables that are built in.

@@ -56,6 +56,15 @@ pub(super) async fn enrol(call: Call) -> Reply {
     }
 }
 
+/// The fault of a request that is refused whatever it says.
+pub(super) fn refused(call: &Call, refused: &Refused) -> Reply {
+    let id = match read(&call.body) {
+        Ok(request) => request.message_id,
+        Err(unread) => unread.message_id,
+    };
+    fault(call, id.as_deref(), refused)
+}
+
 async fn enrolled(call: &Call, request: &Request) -> Result<Reply, Refused> {
     let accepted = accept_token(call, "drs", &AUDIENCES, request.token.as_deref())??;
     call.note("user", accepted.user.upn.as_str());

@@ -54,6 +54,16 @@ pub(super) fn too_large(call: &Call) -> Reply {
     reply
 }
 
+/// What is said of a change while the directory is read-only.
+pub(super) fn read_only(call: &Call) -> Reply {
+    let refused = Refused::wire("directory-read-only");
+    if call.path.eq_ignore_ascii_case(ENROLMENT) {
+        enrolment::refused(call, &refused)
+    } else {
+        refused.reply(call)
+    }
+}
+
 async fn not_emulated(call: Call) -> Reply {
     let what = format!("{} {}", call.method, call.path);
     Refused::wire("endpoint-unknown").with("name", what).reply(&call)

@@ -43,6 +43,11 @@ pub(super) fn too_large(call: &Call) -> Reply {
     Refused::Wire("body-too-large", String::new()).reply(call)
 }
 
+/// What is said of a change while the directory is read-only.
+pub(super) fn read_only(call: &Call) -> Reply {
+    Refused::Wire("directory-read-only", String::new()).reply(call)
+}
+
 async fn handle(call: Call) -> Reply {
     match answer(&call).await {
         Ok(reply) => reply,

@@ -51,6 +51,11 @@ pub(super) fn too_large(call: &Call) -> Reply {
     reply
 }
 
+/// What is said of an enrolment while the directory is read-only.
+pub(super) fn read_only(call: &Call) -> Reply {
+    Refused::wire("directory-read-only").fault(call, None)
+}
+
 async fn not_emulated(call: Call) -> Reply {
     let what = format!("{} {}", call.method, call.path);
     Refused::wire("enrol-endpoint-unknown").with(what).plain(&call)

@@ -43,6 +43,11 @@ pub(super) fn too_large(call: &Call) -> Reply {
     guarded(Refused::new("body-too-large", "").reply(call))
 }
 
+/// What is said of a change while the directory is read-only.
+pub(super) fn read_only(call: &Call) -> Reply {
+    guarded(Refused::new("directory-read-only", "").reply(call))
+}
+
 async fn handle(call: Call) -> Reply {
     let answered = answer(&call).await;
     guarded(answered.unwrap_or_else(|refused| refused.reply(&call)))
