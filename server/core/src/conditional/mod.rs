@@ -110,6 +110,30 @@ impl Platform {
         ];
         known.into_iter().find(|(word, _)| os.starts_with(word)).map(|(_, platform)| platform)
     }
+
+    /// The platform that a client says it runs on, in a header of its own or as browsers do. Nothing proves it.
+    pub fn said(text: &str) -> Option<Self> {
+        // Browsers name several: those of telephones go first.
+        const KNOWN: [(&str, Platform); 10] = [
+            ("android", Platform::Android),
+            ("iphone", Platform::Ios),
+            ("ipad", Platform::Ios),
+            ("ios", Platform::Ios),
+            ("windows", Platform::Windows),
+            ("win", Platform::Windows),
+            ("macintosh", Platform::MacOs),
+            ("macos", Platform::MacOs),
+            ("darwin", Platform::MacOs),
+            ("linux", Platform::Linux),
+        ];
+        let text = text.to_ascii_lowercase().replace("mac os", "macos");
+        // `win32` and `darwin20` are words with a number behind them, `axios` is not a word of these.
+        let word = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let words: Vec<String> =
+            text.split(|c: char| !c.is_ascii_alphanumeric()).map(word).collect();
+        let named = |(known, _): &(&str, Self)| words.iter().any(|word| word == known);
+        KNOWN.into_iter().find(named).map(|(_, platform)| platform)
+    }
 }
 
 /// Which applications, users or groups a policy is about.

@@ -282,3 +282,32 @@ proptest! {
         prop_assert_eq!(said(&policies, &asked).is_some(), alone);
     }
 }
+
+/// User agents as these programs send them.
+#[test]
+fn a_client_says_its_platform_in_whole_words() {
+    for (said, platform) in [
+        ("axios/1.7.2", None),
+        ("Mozilla/5.0 (X11; Linux x86_64) axios/1.7", Some(Platform::Linux)),
+        ("Kubernetes-darwinian winter-client", None),
+        ("", None),
+        ("python-requests/2.31.0", None),
+        ("win32", Some(Platform::Windows)),
+        ("Windows 10.0.19045", Some(Platform::Windows)),
+        ("Dsreg/10.0 (Windows 10.0.19044.1826)", Some(Platform::Windows)),
+        ("Windows-AzureAD-Authentication-Provider/1.0", Some(Platform::Windows)),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36", Some(Platform::Windows)),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)", Some(Platform::MacOs)),
+        ("Mac OS X", Some(Platform::MacOs)),
+        ("macOS", Some(Platform::MacOs)),
+        ("darwin", Some(Platform::MacOs)),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X)", Some(Platform::Ios)),
+        ("Mozilla/5.0 (iPad; CPU OS 9_3 like Mac OS X)", Some(Platform::Ios)),
+        ("iOS", Some(Platform::Ios)),
+        ("Mozilla/5.0 (Linux; Android 14; Pixel 8)", Some(Platform::Android)),
+        ("Dsreg/10.0 (linux)", Some(Platform::Linux)),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:131.0)", Some(Platform::Linux)),
+    ] {
+        assert_eq!(Platform::said(said), platform, "{said}");
+    }
+}

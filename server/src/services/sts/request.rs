@@ -92,24 +92,9 @@ impl Wanted {
     }
 }
 
-/// The platform that a client says it runs on. Nothing proves it.
+/// The platform that a client says it runs on.
 fn platform(call: &Call) -> Option<Platform> {
-    let said = call.header("x-client-os").or_else(|| call.header("user-agent"))?;
-    let said = said.to_ascii_lowercase();
-    // Browsers name several: those of telephones go first.
-    let known = [
-        ("android", Platform::Android),
-        ("iphone", Platform::Ios),
-        ("ipad", Platform::Ios),
-        ("ios", Platform::Ios),
-        ("windows", Platform::Windows),
-        ("win32", Platform::Windows),
-        ("macintosh", Platform::MacOs),
-        ("mac os", Platform::MacOs),
-        ("darwin", Platform::MacOs),
-        ("linux", Platform::Linux),
-    ];
-    known.into_iter().find(|(word, _)| said.contains(word)).map(|(_, platform)| platform)
+    Platform::said(call.header("x-client-os").or_else(|| call.header("user-agent"))?)
 }
 
 /// Scopes that are about the sign-in itself, not about a resource. `aza` and `ugs` ask for a primary refresh token.
