@@ -32,7 +32,7 @@ use tower::ServiceExt as _;
 
 use crate::clock::{Clock, ClockMode, Stopwatch, format};
 use crate::edge::{
-    self, ConnectionFault, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind,
+    self, ConnectionFault, EdgeRefusal, Handler, HostPolicy, Inbound, Limits, ListenerKind, Stage,
 };
 use crate::faults::{self, Fate, Stroke};
 use crate::finished::Finished;
@@ -362,8 +362,8 @@ impl Handler for Dispatcher {
         Some(Response::from_parts(parts, body))
     }
 
-    fn connecting(&self, host: &str) -> Option<ConnectionFault> {
-        faults::connecting(&self.world, host)
+    fn connecting(&self, host: &str, stage: Stage) -> Option<ConnectionFault> {
+        faults::connecting(&self.world, host, stage)
     }
 
     fn cuts(&self, host: &str) -> Option<watch::Receiver<u64>> {

@@ -28,6 +28,7 @@ use tokio::{
 
 use super::{
     ConnectionFault, EdgeRefusal, Face, Handler, HostPolicy, Limits, ListenerKind, RefusalKind,
+    Stage,
     damage::Doom,
     exchange,
     prefixed::Prefixed,
@@ -86,8 +87,6 @@ pub(super) struct Tunnel {
     pub(super) upgrade: OnUpgrade,
     pub(super) host: String,
     pub(super) policy: HostPolicy,
-    /// What befalls the connection, as was decided at its `CONNECT`.
-    pub(super) fault: Option<ConnectionFault>,
     /// Moves when the connections of the host are to be closed.
     pub(super) cuts: Option<watch::Receiver<u64>>,
 }
@@ -134,14 +133,19 @@ pub(super) async fn run<H: Handler>(
 
 /// What follows a granted `CONNECT`: TLS or plain HTTP, as its first byte says.
 async fn tunnel<H: Handler>(granted: Tunnel, mut start: Start<H>) {
-    let Tunnel { upgrade, host, policy, fault, cuts } = granted;
+    let Tunnel { upgrade, host, policy, cuts } = granted;
     start.cuts = cuts;
     let Ok(upgraded) = upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Watched<Prefixed>>>() else { return };
     let stream = parts.io.into_inner().into_inner().unread(parts.read_buf);
     let Some(first) = start.first_byte(&stream).await else { return };
+    let stage = if first == TLS_HANDSHAKE { Stage::Tls } else { Stage::Plain };
+    let fault = start.edge.handler.connecting(&host, stage);
     if first == TLS_HANDSHAKE {
         tls::serve(stream, start, Some((host, policy, fault))).await;
+    } else if matches!(fault, Some(ConnectionFault::Reset | ConnectionFault::Unreachable(_))) {
+        // It began to run when the tunnel was granted already.
+        start.reset.store(true, std::sync::atomic::Ordering::Release);
     } else {
         let road = Road::Named { face: Face::Proxy, secure: false, host, disagrees: None };
         let channel = Arc::new(start.channel(road, Arc::default()));

@@ -17,7 +17,7 @@ use http::{
 use hyper::body::Incoming;
 
 use super::{
-    ConnectionFault, EdgeRefusal, Face, Handler, Inbound, Limits, Link, RefusalKind,
+    ConnectionFault, EdgeRefusal, Face, Handler, Inbound, Limits, Link, RefusalKind, Stage,
     body::{self, BodyError},
     connection::{Channel, Road, Tunnel},
     damage::{AnswerBody, Cut, CutHow, CutPoint, Damage},
@@ -263,7 +263,7 @@ impl<H: Handler> Channel<H> {
     /// What befalls a plain request, whose connection had no host before.
     fn befallen(&self, link: &Link) -> Option<ConnectionFault> {
         let fault = match self.road {
-            Road::Open => self.edge.handler.connecting(&link.host)?,
+            Road::Open => self.edge.handler.connecting(&link.host, Stage::Plain)?,
             // Decided when the host became known.
             Road::Unnamed | Road::Named { .. } => return None,
         };
@@ -377,13 +377,12 @@ fn connect<H: Handler>(
         return Err(channel.unknown(&host, Face::Proxy));
     };
     let cuts = channel.edge.handler.cuts(&host);
-    let fault = channel.edge.handler.connecting(&host);
-    match fault {
+    match channel.edge.handler.connecting(&host, Stage::Tunnel) {
         Some(ConnectionFault::Unreachable(status)) => return Ok(Some(unreachable(status, &host))),
         Some(ConnectionFault::Reset) => return Ok(None),
         Some(ConnectionFault::Tls(_) | ConnectionFault::Fresh) | None => {}
     }
-    let tunnel = Tunnel { upgrade: hyper::upgrade::on(request), host, policy, fault, cuts };
+    let tunnel = Tunnel { upgrade: hyper::upgrade::on(request), host, policy, cuts };
     *channel.granted.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
     Ok(Some(Response::new(Bytes::new())))
 }

@@ -73,9 +73,10 @@ pub trait Handler: Clone + Send + Sync + 'static {
     }
 
     /// What befalls a new connection to this host; asked once for each, and over plain HTTP, where a
-    /// connection has no host, for each request.
-    fn connecting(&self, host: &str) -> Option<ConnectionFault> {
-        let _ = host;
+    /// connection has no host, for each request. A tunnel is asked about twice: when it is wanted, and
+    /// when its first byte says what is spoken in it.
+    fn connecting(&self, host: &str, stage: Stage) -> Option<ConnectionFault> {
+        let _ = (host, stage);
         None
     }
 
@@ -97,6 +98,17 @@ pub trait Handler: Clone + Send + Sync + 'static {
     fn served(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// How far a connection has come when it is asked what befalls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A tunnel is wanted, and nothing was said in it yet.
+    Tunnel,
+    /// TLS begins.
+    Tls,
+    /// Plain HTTP was begun.
+    Plain,
 }
 
 /// What befalls a connection as soon as its host is known.

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::{
-    ConnectionFault, Face, Handler, HostPolicy, RefusalKind,
+    ConnectionFault, Face, Handler, HostPolicy, RefusalKind, Stage,
     connection::{Road, Start, http_1, http_2},
     hosts,
     prefixed::Prefixed,
@@ -102,7 +102,7 @@ pub(super) async fn serve<H: Handler>(
         fault
     } else {
         start.cuts = start.edge.handler.cuts(&name);
-        start.edge.handler.connecting(&name)
+        start.edge.handler.connecting(&name, Stage::Tls)
     };
     let asks = policy.asks_client_certificate;
     let settings = match fault {

@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 
 use super::EffectKind;
 use super::model::{BadCertificate, TlsFault, TlsVersion};
-use crate::edge::{Alert, ConnectionFault, TlsTrouble, WrongCertificate};
+use crate::edge::{Alert, ConnectionFault, Stage, TlsTrouble, WrongCertificate};
 use crate::journal::Kind;
 use crate::world::World;
 
 /// What befalls a new connection to this host. A strike is journaled.
-pub(crate) fn connecting(world: &World, host: &str) -> Option<ConnectionFault> {
-    let (strike, meant) = world.faults.connection(host, world.clock.now());
+pub(crate) fn connecting(world: &World, host: &str, stage: Stage) -> Option<ConnectionFault> {
+    let (strike, meant) = world.faults.connection(host, world.clock.now(), stage);
     let Some(strike) = strike else {
         return meant.then_some(ConnectionFault::Fresh);
     };

@@ -44,6 +44,7 @@ pub use matching::{OPERATIONS, glob};
 pub use model::*;
 
 use crate::clock::rfc3339;
+use crate::edge::Stage;
 use crate::entropy::secret_of;
 use matching::Seen;
 
@@ -297,18 +298,30 @@ impl Faults {
     }
 
     /// The connection fault that strikes a new connection to this host. The flag says whether any runs for the host, so
-    /// that nothing may be resumed.
-    pub fn connection(&self, host: &str, now: Instant) -> (Option<Strike>, bool) {
+    /// that nothing may be resumed. What is about TLS neither strikes nor counts where none is spoken; until that is known of
+    /// a tunnel, only what keeps it from being granted does.
+    pub fn connection(&self, host: &str, now: Instant, stage: Stage) -> (Option<Strike>, bool) {
         if !self.any() {
             return (None, false);
         }
         let mut state = self.state();
         let (seed, begun) = (self.seed, self.begun);
+        let fits = |running: &Running| {
+            running.layer() == Layer::Connection
+                && (stage != Stage::Plain || running.kind != EffectKind::Tls)
+                && running.means_host(host)
+                && running.in_window(begun, now)
+        };
+        if stage == Stage::Tunnel {
+            let mut meant = state.running.iter().filter(|running| fits(running)).cloned();
+            let first = meant.find_map(|mut running| running.strikes(seed).then_some(running.kind));
+            if first.is_none_or(|kind| kind == EffectKind::Tls) {
+                return (None, false);
+            }
+        }
         let mut meant = false;
         let struck = state.running.iter_mut().find_map(|running| {
-            let fits = running.layer() == Layer::Connection
-                && running.means_host(host)
-                && running.in_window(begun, now);
+            let fits = fits(running);
             meant |= fits;
             (fits && running.strikes(seed)).then(|| running.strike())
         });

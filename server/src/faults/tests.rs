@@ -25,7 +25,7 @@ fn after(millis: i64) -> Instant {
 
 /// Which of the first connections a fault strikes.
 fn struck(faults: &Faults, count: usize) -> Vec<bool> {
-    (0..count).map(|_| faults.connection(HOST, START).0.is_some()).collect()
+    (0..count).map(|_| faults.connection(HOST, START, Stage::Tls).0.is_some()).collect()
 }
 
 fn problems(text: &str) -> Vec<String> {
@@ -45,7 +45,11 @@ fn a_window_begins_at_its_first_moment_and_ends_before_its_last() {
     for (millis, strikes) in
         [(0, false), (599_999, false), (600_000, true), (899_999, true), (900_000, false)]
     {
-        assert_eq!(faults.connection(HOST, after(millis)).0.is_some(), strikes, "{millis}");
+        assert_eq!(
+            faults.connection(HOST, after(millis), Stage::Tls).0.is_some(),
+            strikes,
+            "{millis}"
+        );
     }
 }
 
@@ -70,7 +74,8 @@ fn the_first_fault_that_may_strike_does_and_the_next_one_counts_only_what_is_lef
     let faults = Faults::new(7, START);
     faults.start("b", fault("unreachable: 502\ntimes: 1"), START).unwrap();
     faults.start("a", fault("unreachable: 504"), START).unwrap();
-    let ids: Vec<_> = (0..3).map(|_| faults.connection(HOST, START).0.unwrap().id).collect();
+    let ids: Vec<_> =
+        (0..3).map(|_| faults.connection(HOST, START, Stage::Tls).0.unwrap().id).collect();
     assert_eq!(ids, ["b", "a", "a"]);
     assert_eq!(faults.running()[1].matches, 2);
 }
@@ -86,8 +91,8 @@ fn a_rate_follows_from_the_seed_and_other_hosts_do_not_move_it() {
     let first = struck(&alone, 64);
     let second: Vec<bool> = (0..64)
         .map(|_| {
-            assert!(crowded.connection("graph.microsoft.com", START).0.is_none());
-            crowded.connection(HOST, START).0.is_some()
+            assert!(crowded.connection("graph.microsoft.com", START, Stage::Tls).0.is_none());
+            crowded.connection(HOST, START, Stage::Tls).0.is_some()
         })
         .collect();
     assert_eq!(first, second);
@@ -128,7 +133,7 @@ fn starting_and_stopping_a_connection_fault_cuts_its_host_and_no_other() {
         .start("tls", fault("tls: { certificate: expired }\nmatch: { host: login.* }"), START)
         .unwrap();
     assert_eq!((*mine.borrow(), *other.borrow()), (1, 0));
-    assert!(faults.connection(HOST, START).1);
+    assert!(faults.connection(HOST, START, Stage::Tls).1);
     faults.stop("tls").unwrap();
     assert_eq!((*mine.borrow(), *other.borrow()), (2, 0));
     faults.start("exchange", fault("reset: true"), START).unwrap();

@@ -499,3 +499,55 @@ async fn a_read_only_directory_takes_no_change_by_whatever_service_it_comes() {
         assert_eq!(wire.stop("ro"), 0, "{host}{path} changes nothing");
     }
 }
+
+#[tokio::test]
+async fn a_fault_of_tls_waits_for_a_connection_that_speaks_it() {
+    let wire = Wire::start().await;
+    wire.fault("tls", json!({ "tls": { "certificate": "expired" }, "times": 1 }));
+    let mut plain = TcpStream::connect(wire.emulator.proxy_address()).await.unwrap();
+    let line = format!("GET /{LOGIN}{REALM} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    plain.write_all(line.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    soon(plain.read_to_end(&mut bytes)).await.unwrap();
+    assert!(bytes.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&bytes));
+    let refused = wire.connect(LOGIN, &wire.client(Speaks::One)).await;
+    assert!(refused.is_err(), "the certificate is the expired one");
+    assert_eq!(wire.stop("tls"), 1);
+}
+
+#[tokio::test]
+async fn a_tunnel_counts_for_tls_once_that_is_spoken_in_it_and_for_the_rest_at_once() {
+    let wire = Wire::start().await;
+    let tunnel = async || {
+        let mut stream = TcpStream::connect(wire.emulator.proxy_address()).await.unwrap();
+        let line = format!("CONNECT {LOGIN}:443 HTTP/1.1\r\nHost: {LOGIN}:443\r\n\r\n");
+        stream.write_all(line.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(soon(stream.read_u8()).await.unwrap());
+        }
+        (stream, String::from_utf8(head).unwrap())
+    };
+    wire.fault("tls", json!({ "tls": { "certificate": "expired" }, "times": 1 }));
+    let (mut plain, _) = tunnel().await;
+    let line = format!("GET {REALM} HTTP/1.1\r\nHost: {LOGIN}\r\nConnection: close\r\n\r\n");
+    plain.write_all(line.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    soon(plain.read_to_end(&mut bytes)).await.unwrap();
+    assert!(bytes.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&bytes));
+    let connector = TlsConnector::from(wire.client(Speaks::One));
+    let name = ServerName::try_from(LOGIN).unwrap();
+    assert!(soon(connector.connect(name.clone(), tunnel().await.0)).await.is_err());
+    assert!(soon(connector.connect(name, tunnel().await.0)).await.is_ok(), "it struck once");
+    assert_eq!(wire.stop("tls"), 1);
+    wire.fault("gone", json!({ "unreachable": 504, "nth": [2] }));
+    for (status, strikes) in [("200", false), ("504", true), ("200", false)] {
+        let (stream, head) = tunnel().await;
+        assert_eq!(head.split(' ').nth(1), Some(status));
+        if !strikes {
+            let name = ServerName::try_from(LOGIN).unwrap();
+            assert!(soon(connector.connect(name, stream)).await.is_ok());
+        }
+    }
+    assert_eq!(wire.stop("gone"), 1);
+}

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::*;
+use crate::edge::Stage;
 
 fn unreachable() -> Value {
     json!({ "id": "gone", "fault": { "match": { "host": "graph.*" }, "unreachable": 502 } })
@@ -25,7 +26,9 @@ async fn a_fault_is_started_listed_and_stopped_and_the_journal_says_so() {
     });
     assert_eq!(started, expected);
     let world = &room.world;
-    assert!(world.faults.connection("graph.microsoft.com", world.clock.now()).0.is_some());
+    assert!(
+        world.faults.connection("graph.microsoft.com", world.clock.now(), Stage::Tls).0.is_some()
+    );
     assert_eq!(room.get("/faults?running=true").await["faults"][0]["strikes"], 1);
     let (status, stopped) = room.ask(Method::DELETE, "/faults/gone", None).await;
     assert_eq!((status, &stopped["running"]), (StatusCode::OK, &json!(false)));
@@ -84,7 +87,7 @@ async fn a_restore_brings_the_faults_of_the_snapshot_back_with_their_counts() {
     let fault = json!({ "id": "once", "fault": { "unreachable": 504, "times": 1 } });
     room.post("/faults", fault).await;
     room.post("/snapshots", json!({})).await;
-    let strikes = || room.world.faults.connection("x.test", START).0.is_some();
+    let strikes = || room.world.faults.connection("x.test", START, Stage::Tls).0.is_some();
     assert!(strikes());
     assert!(!strikes());
     room.ask(Method::DELETE, "/faults/once", None).await;
