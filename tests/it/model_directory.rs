@@ -9,6 +9,7 @@ use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::ids::{DeviceId, ObjectId, Thumbprint};
 use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal};
 use linarite_core::registration::{JoinKind, Particulars};
+use linarite_core::signin::GrantKind;
 use linarite_core::tenant::{RevokeDelay, Tenant};
 use linarite_core::user::User;
 use linarite_server::clock::{Instant, Span};
@@ -227,7 +228,7 @@ impl Run {
         let said = self.directory.sign_in(&self.tenant, Vec::new(), sign_in).await.unwrap();
         if let Ok(session) = &said {
             let (user, epoch) = (session.user.id, session.user.epoch);
-            let user = UserEvidence::Grant { user, epoch, bound: None };
+            let user = UserEvidence::Grant { user, epoch, kind: GrantKind::Token, bound: None };
             let device = session.device.as_ref().map_or(DeviceEvidence::None, |device| {
                 DeviceEvidence::Grant { device: device.device_id(), epoch: device.standing().epoch }
             });

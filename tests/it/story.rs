@@ -151,7 +151,7 @@ impl Story {
         }
         let changed =
             self.events[grant.after..].iter().any(|(_, w)| *w == What::NewPassword(grant.who));
-        if changed { Err("user-grant-revoked") } else { Ok(()) }
+        if changed { Err("grant-password-changed") } else { Ok(()) }
     }
 
     pub(crate) fn may_call(&self, token: Held) -> Told {

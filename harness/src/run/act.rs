@@ -345,6 +345,19 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
     } else if let Some(node) = &action.manage_device {
         let act: ManageDevice = described(stage, node)?;
         admin.manage_device(&act.device, act.managed, act.compliant).await.map(drop)
+    } else if let Some(of) = &action.delete_policy {
+        admin.delete_policy(&text(of)?).await
+    } else if let Some(node) = &action.reset_password {
+        let act: ResetPassword = described(stage, node)?;
+        admin.reset_password(&act.user, act.password.as_deref()).await.map(drop)
+    } else if let Some(of) = &action.revoke_sessions {
+        admin.revoke_sessions(&text(of)?).await.map(drop)
+    } else if let Some(node) = &action.rename_user {
+        let act: RenameUser = described(stage, node)?;
+        admin.rename_user(&act.user, &act.upn).await.map(drop)
+    } else if let Some(node) = &action.rename_device {
+        let act: RenameDevice = described(stage, node)?;
+        admin.rename_device(&act.device, &act.name).await.map(drop)
     } else if let Some(of) = &action.expire_password {
         admin.set_password_state(&text(of)?, "expired").await.map(drop)
     } else if let Some(node) = &action.create_user {
@@ -362,6 +375,30 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
             Seen { failed: Some(error.to_string()), exit: Some(json!(1)), ..Seen::default() }
         }
     })
+}
+
+/// A new password of a user; one that follows from the seed when it is absent.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResetPassword {
+    user: String,
+    password: Option<String>,
+}
+
+/// A new name of a user.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenameUser {
+    user: String,
+    upn: String,
+}
+
+/// A new name of a record.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RenameDevice {
+    device: String,
+    name: String,
 }
 
 /// What device management is to say of a device.

@@ -107,6 +107,10 @@ refusals! {
         HelloOutdated = "hello-assertion-outdated",
         /// The grant is bound to a device, and not to the one that shows its certificate.
         OtherDevice = "grant-of-another-device",
+        /// A primary refresh token of before a change of the password (newer FAQ, N31).
+        SessionPasswordChanged = "session-password-changed",
+        /// A refresh token or a code of before a change of the password.
+        PasswordChanged = "grant-password-changed",
     }
 }
 

@@ -57,6 +57,8 @@ pub enum UserProof<'a> {
     Grant {
         /// [`User::epoch`] when the grant was made.
         epoch: u32,
+        /// What it is.
+        kind: GrantKind,
         /// The device that the grant is bound to, when another proof of a device stands beside it.
         bound: Option<BoundGrant<'a>>,
     },
@@ -67,6 +69,30 @@ pub enum UserProof<'a> {
         /// The domains.
         domains: &'a [String],
     },
+}
+
+/// What a user was granted before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantKind {
+    /// A primary refresh token, by which a device signs its user in everywhere.
+    Session,
+    /// A refresh token or a code, for one application.
+    Token,
+}
+
+/// Whether a grant that carries this number still counts. One that was given for an older password is told apart from one
+/// that was taken back for another reason, whatever happened to it since.
+pub fn still_counts(user: &User, epoch: u32, kind: GrantKind) -> Result<(), GrantRefusal> {
+    if epoch == user.epoch {
+        Ok(())
+    } else if epoch >= user.account.password_epoch {
+        Err(GrantRefusal::UserRevoked)
+    } else {
+        Err(match kind {
+            GrantKind::Session => GrantRefusal::SessionPasswordChanged,
+            GrantKind::Token => GrantRefusal::PasswordChanged,
+        })
+    }
 }
 
 /// The device that a grant is bound to, as the directory finds it.
@@ -125,7 +151,7 @@ pub fn session(
         UserProof::Password { upn, password } => {
             with_password(tenant, upn, user, password, now)?;
         }
-        UserProof::Grant { epoch, bound } => {
+        UserProof::Grant { epoch, kind, bound } => {
             if let Some(bound) = bound {
                 let of_grant = bound.device.ok_or(DeviceRefusal::Unknown)?;
                 is_seen(of_grant, unseen)?;
@@ -134,10 +160,7 @@ pub fn session(
                     return Err(GrantRefusal::OtherDevice.into());
                 }
             }
-            let user = usable(user)?;
-            if epoch != user.epoch {
-                return Err(GrantRefusal::UserRevoked.into());
-            }
+            still_counts(usable(user)?, epoch, kind)?;
         }
         UserProof::Key => {
             usable(user)?;
@@ -284,12 +307,49 @@ mod tests {
     }
 
     fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), SessionRefusal> {
-        let proof = UserProof::Grant { epoch, bound: None };
+        let proof = UserProof::Grant { epoch, kind: GrantKind::Token, bound: None };
         session(&tenant(), user, proof, None, DeviceProof::None, &[], Instant::from_seconds(0))
     }
 
     #[test]
-    fn a_grant_of_before_a_password_change_is_dead() {
+    fn a_new_password_ends_the_grants_of_before_and_no_later_ones() {
+        use GrantKind::{Session, Token};
+        let mut alice = user(true);
+        alice.change_password("another".to_owned());
+        assert_eq!(try_password(&alice, "right", NOW), Err(SignInRefusal::PasswordWrong));
+        assert_eq!(try_password(&alice, "another", NOW), Ok(()));
+        assert_eq!(still_counts(&alice, 3, Session), Err(GrantRefusal::SessionPasswordChanged));
+        assert_eq!(still_counts(&alice, 3, Token), Err(GrantRefusal::PasswordChanged));
+        for kind in [Session, Token] {
+            assert_eq!(still_counts(&alice, 4, kind), Ok(()), "granted in the same instant");
+        }
+        // What is taken back later for another reason is told so; what was dead stays dead as it was.
+        alice.revoke();
+        for kind in [Session, Token] {
+            assert_eq!(still_counts(&alice, 4, kind), Err(GrantRefusal::UserRevoked));
+            assert_eq!(still_counts(&alice, 5, kind), Ok(()));
+            assert_eq!(
+                still_counts(&alice, 6, kind),
+                Err(GrantRefusal::UserRevoked),
+                "of a future"
+            );
+        }
+        assert_eq!(still_counts(&alice, 3, Token), Err(GrantRefusal::PasswordChanged));
+    }
+
+    #[test]
+    fn a_new_password_is_good_and_ends_a_lock() {
+        let mut alice = user(true);
+        alice.account.password_state = PasswordState::Expired;
+        alice.account.failures =
+            crate::user::Failures { count: 0, locked_until: Some(NOW + Span::from_days(1)) };
+        assert_eq!(try_password(&alice, "right", NOW), Err(SignInRefusal::LockedOut));
+        alice.change_password("another".to_owned());
+        assert_eq!(try_password(&alice, "another", NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_grant_that_was_taken_back_is_dead() {
         assert_eq!(with_grant(Some(&user(true)), 3), Ok(()));
         assert_eq!(with_grant(Some(&user(true)), 2), Err(GrantRefusal::UserRevoked.into()));
         assert_eq!(with_grant(Some(&user(false)), 3), Err(SignInRefusal::UserDisabled.into()));

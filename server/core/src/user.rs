@@ -117,6 +117,8 @@ pub struct Account {
     pub password_state: PasswordState,
     /// Wrong passwords in a row.
     pub failures: Failures,
+    /// [`User::epoch`] since the password was last changed: a grant that carries less was given for an older one.
+    pub password_epoch: u32,
 }
 
 /// A user.
@@ -146,6 +148,20 @@ pub struct User {
 }
 
 impl User {
+    /// Takes back everything that was granted before.
+    pub fn revoke(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
+    }
+
+    /// Sets a new password. Everything that was granted for the old one is taken back, and a lock ends.
+    pub fn change_password(&mut self, password: String) {
+        self.revoke();
+        self.password = password;
+        self.account.password_epoch = self.epoch;
+        self.account.password_state = PasswordState::Good;
+        self.account.failures = Failures::default();
+    }
+
     /// Whether one of these roles is held.
     pub fn has_any(&self, roles: &[Role]) -> bool {
         self.roles.iter().any(|r| roles.contains(r))

@@ -13,12 +13,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::admin::{CreateDevice, CreateUser};
 use super::error::Refusal;
 use super::guard::{self, Shared};
-use super::handlers::{clock, devices, faults, journal, snapshots, stream, users, worlds};
+use super::handlers::{
+    clock, devices, faults, journal, policies, snapshots, stream, users, worlds,
+};
 use super::openapi;
 use super::snapshots::SnapshotView;
 use super::view::{DeletedDeviceView, DeviceView, UserView};
 use crate::faults::FaultStatus;
 use crate::services::reply;
+use crate::world::policies::PolicyFile;
 
 /// Makes the schema of a type.
 pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
@@ -218,11 +221,16 @@ pub(super) fn table() -> Vec<Route> {
             .reads::<CreateUser>()
             .creates(),
         route(Get, "/worlds/{world}/users/{user}", "getUser", "A user, by id, user principal name or key.", user, users::get),
+        route(Patch, "/worlds/{world}/users/{user}", "renameUser", "Gives a user another user principal name.", user, users::rename)
+            .reads::<users::Rename>(),
         route(Delete, "/worlds/{world}/users/{user}", "deleteUser", "Deletes a user. Its devices stay.", Nothing, users::delete),
         route(Post, "/worlds/{world}/users/{user}/disable", "disableUser", "Forbids sign-in.", user, users::disable),
         route(Post, "/worlds/{world}/users/{user}/enable", "enableUser", "Allows sign-in.", user, users::enable),
         route(Post, "/worlds/{world}/users/{user}/reset-password", "resetPassword", "Sets a password. Everything granted to the user before is taken back.", with_password, users::reset_password)
             .reads::<users::NewPassword>(),
+        route(Post, "/worlds/{world}/users/{user}/password-state", "setPasswordState", "Says that the password is expired, temporary, or good again.", user, users::password_state)
+            .reads::<users::State>(),
+        route(Post, "/worlds/{world}/users/{user}/revoke-sessions", "revokeSessions", "Takes back everything granted to the user before. The password stays.", user, users::revoke_sessions),
         route(Get, "/worlds/{world}/devices", "listDevices", "The device records.", Json(shape::<devices::Devices>), devices::list)
             .asks(DEVICES),
         route(Post, "/worlds/{world}/devices", "createDevice", "Makes a record without a join.", device, devices::create)
@@ -234,6 +242,12 @@ pub(super) fn table() -> Vec<Route> {
         route(Delete, "/worlds/{world}/devices/{device}", "deleteDevice", "Deletes a record. The computer does not learn of it.", Json(shape::<DeletedDeviceView>), devices::delete),
         route(Post, "/worlds/{world}/devices/{device}/disable", "disableDevice", "Disables a device. `revocation` says from when that counts.", device, devices::disable),
         route(Post, "/worlds/{world}/devices/{device}/enable", "enableDevice", "Enables a device. Grants that had died stay dead.", device, devices::enable),
+        route(Post, "/worlds/{world}/devices/{device}/management", "manageDevice", "Says that a device is managed or compliant, or not.", device, devices::manage)
+            .reads::<devices::Manage>(),
+        route(Get, "/worlds/{world}/policies", "listPolicies", "The policies of conditional access, by name.", Json(shape::<policies::Policies>), policies::list),
+        route(Post, "/worlds/{world}/policies", "setPolicy", "Sets a policy: a new one, or in the place of the one with its `id`. It counts from the next token on.", Json(shape::<policies::PolicyView>), policies::set)
+            .reads::<PolicyFile>(),
+        route(Delete, "/worlds/{world}/policies/{policy}", "deletePolicy", "Deletes a policy.", Nothing, policies::remove),
         route(Get, "/worlds/{world}/faults", "listFaults", "The faults: those that stopped, then those that run, each with how often it struck.", Json(shape::<faults::List>), faults::list)
             .asks(FAULTS),
         route(Post, "/worlds/{world}/faults", "startFault", "Starts a fault. `linarite faults` lists the effects.", fault, faults::start)

@@ -9,7 +9,7 @@ use super::{Directory, DirectoryError, UserKey, rows};
 pub type KeyedUser = (Option<String>, User);
 
 /// The column behind those of [`rows::USER`].
-const KEY: usize = 14;
+const KEY: usize = 15;
 
 fn keyed(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeyedUser> {
     Ok((row.get(KEY)?, rows::user(row)?))

@@ -21,7 +21,7 @@ pub(super) const TOMBSTONE: &str = "device_id, object_id, name, trust, thumbprin
 
 /// The columns of a user, in the order in which [`user`] reads them.
 pub(super) const USER: &str = "id, upn, name, password, enabled, roles, immutable_id, epoch, devices, member_of, totp, password_state, \
-     failures, locked_until";
+     failures, locked_until, password_epoch";
 
 /// The bytes of an id as they are kept.
 pub(super) const fn id(guid: Guid) -> [u8; 16] {
@@ -135,6 +135,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
             password_state: PasswordState::from_word(&row.get::<_, String>(11)?)
                 .unwrap_or_default(),
             failures: Failures { count: row.get(12)?, locked_until: instant(row, 13)? },
+            password_epoch: row.get(14)?,
         },
     })
 }
@@ -208,7 +209,7 @@ pub(super) fn put_user(
 ) -> Result<(), DirectoryError> {
     let roles = user.roles.iter().map(|r| r.word()).collect::<Vec<_>>().join(" ");
     c.prepare_cached(&format!(
-        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
     ))?
     .execute(params![
         id(user.id.guid()),
@@ -225,6 +226,7 @@ pub(super) fn put_user(
         user.account.password_state.word(),
         user.account.failures.count,
         user.account.failures.locked_until.map(Instant::millis),
+        user.account.password_epoch,
         fold(&user.upn),
         key,
     ])?;

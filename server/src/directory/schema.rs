@@ -107,6 +107,9 @@ ALTER TABLE users ADD COLUMN password_state TEXT NOT NULL DEFAULT 'good';
 ALTER TABLE users ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN locked_until INTEGER;
 ",
+    "
+ALTER TABLE users ADD COLUMN password_epoch INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// Brings a database to the newest version and sets how the connection works.

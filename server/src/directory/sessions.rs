@@ -11,7 +11,7 @@ use linarite_core::device::{KnownDevice, ShownCertificate};
 use linarite_core::ids::{AppId, DeviceId, PolicyId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
-use linarite_core::signin::{BoundGrant, DeviceProof, UserProof, session};
+use linarite_core::signin::{BoundGrant, DeviceProof, GrantKind, UserProof, session};
 use linarite_core::tenant::Tenant;
 use linarite_core::user::{Failures, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -47,6 +47,8 @@ pub enum UserEvidence {
         user: UserId,
         /// Its number.
         epoch: u32,
+        /// What it is.
+        kind: GrantKind,
         /// The device that it is bound to and its number there, when the device shows something else beside it.
         bound: Option<(DeviceId, u32)>,
     },
@@ -197,8 +199,9 @@ fn decide(
     };
     let user_proof = match &sign_in.user {
         UserEvidence::Password { upn, password } => UserProof::Password { upn, password },
-        UserEvidence::Grant { epoch, .. } => UserProof::Grant {
+        UserEvidence::Grant { epoch, kind, .. } => UserProof::Grant {
             epoch: *epoch,
+            kind: *kind,
             bound: bound
                 .as_ref()
                 .map(|(device, epoch)| BoundGrant { device: device.as_ref(), epoch: *epoch }),

@@ -124,13 +124,37 @@ impl Directory {
         key: UserKey,
         password: String,
     ) -> Result<Result<User, QueryRefusal>, DirectoryError> {
-        self.change_user(key, move |user| {
-            user.password = password;
-            user.epoch = user.epoch.saturating_add(1);
-            user.account.password_state = PasswordState::Good;
-            user.account.failures = Failures::default();
-        })
-        .await
+        self.change_user(key, move |user| user.change_password(password)).await
+    }
+
+    /// Takes back everything that was granted to a user before.
+    pub async fn revoke_sessions(
+        &self,
+        key: UserKey,
+    ) -> Result<Result<User, QueryRefusal>, DirectoryError> {
+        self.change_user(key, User::revoke).await
+    }
+
+    /// Gives a user another name. `Conflict` when somebody else has it; grants of before go on.
+    pub async fn rename_user(
+        &self,
+        key: UserKey,
+        upn: String,
+    ) -> Result<Result<User, QueryRefusal>, DirectoryError> {
+        self.store
+            .write(move |c| {
+                let Some(mut user) = find(c, &key)? else { return Ok(Err(QueryRefusal::NotFound)) };
+                if rows::user_by_upn(c, &upn)?.is_some_and(|other| other.id != user.id) {
+                    return Ok(Err(QueryRefusal::Conflict));
+                }
+                user.upn = upn;
+                c.execute(
+                    "UPDATE users SET upn = ?2, upn_key = ?3 WHERE id = ?1",
+                    params![rows::id(user.id.guid()), user.upn, rows::fold(&user.upn)],
+                )?;
+                Ok(Ok(user))
+            })
+            .await
     }
 
     /// Says something of a user's password. Nothing granted before is taken back.
@@ -182,7 +206,7 @@ impl Directory {
                 change(&mut user);
                 c.prepare_cached(
                     "UPDATE users SET password = ?2, enabled = ?3, epoch = ?4, password_state = ?5, \
-                     failures = ?6, locked_until = ?7 WHERE id = ?1",
+                     failures = ?6, locked_until = ?7, password_epoch = ?8 WHERE id = ?1",
                 )?
                 .execute(params![
                     rows::id(user.id.guid()),
@@ -192,6 +216,7 @@ impl Directory {
                     user.account.password_state.word(),
                     user.account.failures.count,
                     user.account.failures.locked_until.map(Instant::millis),
+                    user.account.password_epoch,
                 ])?;
                 Ok(Ok(user))
             })

@@ -316,6 +316,7 @@ impl Builder {
             epoch: 0,
             devices: 0,
             account: Account {
+                password_epoch: 0,
                 groups: file.groups.clone(),
                 totp: file.mfa.as_ref().and_then(|mfa| mfa.totp.clone()),
                 password_state: match file.password_state {

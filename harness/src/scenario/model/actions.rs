@@ -292,7 +292,7 @@ record! {
         enable_user: Option<Tpl<String>>,
         /// The user is deleted.
         delete_user: Option<Tpl<String>>,
-        /// A user is renamed. Not emulated yet.
+        /// A user gets another name: `user` and `upn`.
         rename_user: Option<Node>,
         /// A new device record: name, os, trust, owner and so on, as in a world file.
         create_device: Option<Node>,
@@ -302,16 +302,21 @@ record! {
         enable_device: Option<Tpl<String>>,
         /// The device is deleted.
         delete_device: Option<Tpl<String>>,
-        /// A device is renamed. Not emulated yet.
+        /// A record gets another name, of which its computer does not learn: `device` and `name`.
         rename_device: Option<Node>,
-        /// A user gets another password. Not emulated yet.
+        /// A user gets another password: `user`, and `password` unless one is to be made. Everything that was granted for
+        /// the old one is taken back.
         reset_password: Option<Node>,
+        /// Everything that was granted to the user before is taken back; the password stays.
+        revoke_sessions: Option<Tpl<String>>,
         /// The password of a user has to be changed before it signs in again.
         expire_password: Option<Tpl<String>>,
         /// Device management says something of a device: `device`, and `managed` or `compliant`.
         manage_device: Option<Node>,
         /// A policy of conditional access is set, as in a world file; the one with its `id` is replaced.
         set_policy: Option<Node>,
+        /// The policy with this `id` is deleted.
+        delete_policy: Option<Tpl<String>>,
         /// A domain is federated. Not emulated yet.
         set_federation: Option<Node>,
         /// A synchronisation cycle of the domain on premises: computers that wrote their certificate get a record.

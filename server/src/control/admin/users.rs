@@ -1,4 +1,4 @@
-//! Creating, disabling, enabling and deleting users, and new passwords.
+//! Creating, renaming, disabling, enabling and deleting users, new passwords, and taking back what was granted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -60,16 +60,8 @@ impl Admin<'_> {
 
     /// Makes a user.
     pub async fn create_user(&self, new: CreateUser) -> Result<Reset, AdminError> {
-        let upn = new.upn.trim().to_owned();
-        check_name("the user principal name", &upn)?;
+        let upn = self.upn(&new.upn)?;
         let local = upn.rsplit_once('@').map_or("", |(local, _)| local);
-        if local.is_empty() || matches!(self.world().tenant.realm(&upn), Realm::Unknown) {
-            let domains = self.world().tenant.domains.iter().map(|d| d.name.as_str());
-            return Err(AdminError::Invalid(format!(
-                "`{upn}` is not `name@domain` with a domain of the tenant: {}",
-                domains.collect::<Vec<_>>().join(", ")
-            )));
-        }
         let name = new.name.unwrap_or_else(|| local.to_owned());
         check_name("the display name", &name)?;
         if let Some(key) = &new.key {
@@ -98,6 +90,40 @@ impl Admin<'_> {
             .map_err(|_| AdminError::Conflict(taken(&upn, new.key.as_deref())))?;
         self.note("create_user", "create", &user);
         Ok(Reset { user: (new.key, user), generated })
+    }
+
+    /// A name that a user of the tenant can have.
+    fn upn(&self, text: &str) -> Result<String, AdminError> {
+        let upn = text.trim().to_owned();
+        check_name("the user principal name", &upn)?;
+        let local = upn.rsplit_once('@').map_or("", |(local, _)| local);
+        if local.is_empty() || matches!(self.world().tenant.realm(&upn), Realm::Unknown) {
+            let domains = self.world().tenant.domains.iter().map(|d| d.name.as_str());
+            return Err(AdminError::Invalid(format!(
+                "`{upn}` is not `name@domain` with a domain of the tenant: {}",
+                domains.collect::<Vec<_>>().join(", ")
+            )));
+        }
+        Ok(upn)
+    }
+
+    /// Gives a user another user principal name. What was granted under the old one goes on.
+    pub async fn rename_user(&self, name: &str, upn: &str) -> Result<KeyedUser, AdminError> {
+        let upn = self.upn(upn)?;
+        let (key, user) = self.user(name)?;
+        let done = self.world().directory.rename_user(UserKey::Id(user.id), upn.clone()).await?;
+        let user = done.map_err(|_| AdminError::Conflict(taken(&upn, None)))?;
+        self.note("rename_user", "rename", &user);
+        Ok((key, user))
+    }
+
+    /// Takes back everything that was granted to a user before; its password stays.
+    pub async fn revoke_sessions(&self, name: &str) -> Result<KeyedUser, AdminError> {
+        let (key, user) = self.user(name)?;
+        let done = self.world().directory.revoke_sessions(UserKey::Id(user.id)).await?;
+        let user = done.map_err(|_| AdminError::UserUnknown(name.to_owned()))?;
+        self.note("revoke_sessions", "revoke", &user);
+        Ok((key, user))
     }
 
     /// Forbids sign-in.

@@ -33,6 +33,17 @@ pub(in crate::control) struct Rename {
     display_name: String,
 }
 
+/// What device management says of a device; what is absent stays.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "ManageDevice")]
+pub(in crate::control) struct Manage {
+    /// Whether it is managed.
+    managed: Option<bool>,
+    /// Whether it meets the rules of its management.
+    compliant: Option<bool>,
+}
+
 /// `GET /worlds/{world}/devices`
 pub(in crate::control) async fn list(target: Target, mut parameters: Parameters) -> Answer {
     let mut tests = Vec::new();
@@ -114,6 +125,13 @@ pub(in crate::control) async fn enable(target: Target) -> Answer {
 /// `PATCH /worlds/{world}/devices/{device}`
 pub(in crate::control) async fn rename(target: Target, Json(body): Json<Rename>) -> Answer {
     let device = target.admin().rename_device(target.name(), &body.display_name).await?;
+    Ok(ok(&DeviceView::of(&target.seat.world, &device)?))
+}
+
+/// `POST /worlds/{world}/devices/{device}/management`
+pub(in crate::control) async fn manage(target: Target, Json(body): Json<Manage>) -> Answer {
+    let admin = target.admin();
+    let device = admin.manage_device(target.name(), body.managed, body.compliant).await?;
     Ok(ok(&DeviceView::of(&target.seat.world, &device)?))
 }
 

@@ -85,6 +85,40 @@ pub(in crate::control) async fn reset_password(
     Ok(ok(&WithPassword::from(reset)))
 }
 
+/// What is to change in a user.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RenameUser")]
+pub(in crate::control) struct Rename {
+    /// The new user principal name.
+    upn: String,
+}
+
+/// `PATCH /worlds/{world}/users/{user}`
+pub(in crate::control) async fn rename(target: Target, Json(body): Json<Rename>) -> Answer {
+    Ok(ok(&UserView::from(target.admin().rename_user(target.name(), &body.upn).await?)))
+}
+
+/// What is to be said of a password.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PasswordState")]
+pub(in crate::control) struct State {
+    /// `good`, `expired` or `temporary`.
+    state: String,
+}
+
+/// `POST /worlds/{world}/users/{user}/password-state`
+pub(in crate::control) async fn password_state(target: Target, Json(body): Json<State>) -> Answer {
+    let user = target.admin().set_password_state(target.name(), &body.state).await?;
+    Ok(ok(&UserView::from(user)))
+}
+
+/// `POST /worlds/{world}/users/{user}/revoke-sessions`
+pub(in crate::control) async fn revoke_sessions(target: Target) -> Answer {
+    Ok(ok(&UserView::from(target.admin().revoke_sessions(target.name()).await?)))
+}
+
 /// `DELETE /worlds/{world}/users/{user}`
 pub(in crate::control) async fn delete(target: Target) -> Answer {
     target.admin().delete_user(target.name()).await?;

@@ -5,6 +5,7 @@ mod directory;
 mod faults;
 mod guard;
 mod journal;
+mod policies;
 mod snapshots;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -2,12 +2,14 @@
 //!
 //! A primary refresh token in `x-ms-RefreshTokenCredential` (cookie or header) signs in without a page. One that is not
 //! readable or not signed with its session key is ignored; one whose nonce is missing or stale leads back to the same
-//! address with a fresh `sso_nonce`; one whose device or user is refused ends on the page that says why.
+//! address with a fresh `sso_nonce`; one whose device or user is refused ends on the page that says why, but for
+//! one of an older password: there the user signs in by hand.
 //! A user of a federated domain is sent to its federation server ([`passive`]).
 //! The hybrid response type `code id_token` hands the id token over with the code, by a form only.
 //! Left out: session cookies, consent, second factors, other response types.
 
 use linarite_core::refusal::GrantRefusal;
+use linarite_core::signin::GrantKind;
 
 use super::claims::{self, client_info};
 use super::grants::{
@@ -329,7 +331,7 @@ async fn single_sign_on(
     };
     call.note("grant", "x-ms-RefreshTokenCredential");
     let sign_in = SignIn {
-        user: prt.holder.user()?,
+        user: prt.holder.user(GrantKind::Session)?,
         device: prt.holder.device()?,
         once: vec![mark],
         now: call.now(),
@@ -339,6 +341,13 @@ async fn single_sign_on(
         Ok(session) => session,
         Err(refused) if refused.reason == GrantRefusal::NonceUsed.reason() => {
             return fresh_nonce(call).map(Some);
+        }
+        // The session is over; the user signs in by hand, with the new password.
+        Err(refused) if refused.reason == GrantRefusal::SessionPasswordChanged.reason() => {
+            if let Some(shown) = refused.shown(call) {
+                refused.note(call, shown.code);
+            }
+            return Ok(None);
         }
         Err(refused) => return Err(refused.into()),
     };

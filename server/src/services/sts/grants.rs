@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use linarite_core::ids::{DeviceId, UserId};
 use linarite_core::instant::{Instant, Span};
 use linarite_core::refusal::GrantRefusal;
+use linarite_core::signin::GrantKind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -50,9 +51,9 @@ impl Holder {
     }
 
     /// What the user shows with the grant.
-    pub(super) fn user(&self) -> Result<UserEvidence, GrantRefusal> {
+    pub(super) fn user(&self, kind: GrantKind) -> Result<UserEvidence, GrantRefusal> {
         let user = self.user.parse().map_err(|_| GrantRefusal::Unreadable)?;
-        Ok(UserEvidence::Grant { user, epoch: self.epoch, bound: None })
+        Ok(UserEvidence::Grant { user, epoch: self.epoch, kind, bound: None })
     }
 
     /// What the user shows with the grant where the device shows its certificate: the grant's own device counts too.
@@ -62,7 +63,7 @@ impl Holder {
             DeviceEvidence::Grant { device, epoch } => Some((device, epoch)),
             DeviceEvidence::None | DeviceEvidence::Certificate(_) => None,
         };
-        Ok(UserEvidence::Grant { user, epoch: self.epoch, bound })
+        Ok(UserEvidence::Grant { user, epoch: self.epoch, kind: GrantKind::Token, bound })
     }
 
     /// What the device shows with the grant.

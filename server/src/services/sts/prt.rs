@@ -9,6 +9,7 @@ use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use linarite_core::registration::{FittingClock, span_fits};
+use linarite_core::signin::GrantKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -283,7 +284,7 @@ async fn use_prt(
     let resource = payload.resource.as_deref().filter(|resource| !resource.is_empty());
     let asked = if renewal { wanted(call, None, scope)? } else { wanted(call, resource, scope)? };
     let sign_in = SignIn {
-        user: prt.holder.user()?,
+        user: prt.holder.user(GrantKind::Session)?,
         device: prt.holder.device()?,
         once: vec![mark],
         now: call.now(),

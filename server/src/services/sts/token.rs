@@ -4,6 +4,7 @@
 
 use http::StatusCode;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
+use linarite_core::signin::GrantKind;
 use serde_json::{Value, json};
 
 use super::application;
@@ -238,7 +239,7 @@ async fn redeem(
     in_time(call, token.until)?;
     may_redeem(call, client, token)?;
     let sign_in = SignIn {
-        user: token.holder.user()?,
+        user: token.holder.user(GrantKind::Token)?,
         device: token.holder.device()?,
         once: Vec::new(),
         now: call.now(),
@@ -274,7 +275,7 @@ async fn code(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused
     check_verifier(code.asked.challenge.as_ref(), form.get("code_verifier"))?;
     let wanted = asked(call, form, v2, Some((&code.asked.resource, &code.asked.scope)))?;
     let sign_in = SignIn {
-        user: code.holder.user()?,
+        user: code.holder.user(GrantKind::Token)?,
         device: code.holder.device()?,
         once: vec![code.mark()?],
         now: call.now(),
