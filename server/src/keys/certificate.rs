@@ -2,10 +2,13 @@
 //!
 //! What the directory looks a device up by stands here: thumbprint, subject, public key and the alternative security
 //! identity of device-registration.md section 4.4. Whether the certificate was issued by the world's own authority is
-//! answered by verifying the signature, not by comparing names. Left out: chains, revocation lists and validity
-//! times, which the directory judges in world time.
+//! answered by verifying the signature, not by comparing names. Certificates of users, which federation servers take, have
+//! an authority of their own and name their holder. Left out: chains of more than one link, revocation lists and validity
+//! times, which the rules judge in world time.
 
 use linarite_core::ids::{DeviceId, Thumbprint};
+use x509_parser::asn1_rs::{Error, TaggedExplicit, Utf8String};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::x509::X509Name;
 
@@ -15,6 +18,9 @@ use super::public_key::{PublicKey, SignatureAlgorithm, VerifyError, sha1};
 
 /// The longest certificate that is read, in bytes of DER.
 pub const MAX_CERTIFICATE: usize = 16 * 1024;
+
+/// The kind of name that Windows writes user principal names as.
+const UPN: &str = "1.3.6.1.4.1.311.20.2.3";
 
 /// Why a certificate could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +116,34 @@ impl PeerCertificate {
             && self.algorithm.is_some_and(|algorithm| {
                 ca.public().verify(algorithm, &self.signed, &self.signature).is_ok()
             })
+    }
+
+    /// Whether this is the certificate of an authority.
+    pub fn is_authority(&self) -> bool {
+        let Ok((_, certificate)) = X509Certificate::from_der(&self.der) else { return false };
+        matches!(certificate.basic_constraints(), Ok(Some(constraints)) if constraints.value.ca)
+    }
+
+    /// Whether the authority with this certificate issued it: same name, and the signature verifies with its key.
+    pub fn issued_under(&self, authority: &Self) -> bool {
+        let Ok((_, parent)) = X509Certificate::from_der(&authority.der) else { return false };
+        self.issuer_name == parent.subject().as_raw()
+            && self.algorithm.is_some_and(|algorithm| {
+                authority.verify(algorithm, &self.signed, &self.signature).is_ok()
+            })
+    }
+
+    /// The user principal name among the alternative names of its subject, when there is exactly one.
+    pub fn upn(&self) -> Option<String> {
+        let (_, certificate) = X509Certificate::from_der(&self.der).ok()?;
+        let names = certificate.subject_alternative_name().ok()??;
+        let mut upns = names.value.general_names.iter().filter_map(|name| {
+            let GeneralName::OtherName(kind, value) = name else { return None };
+            (kind.to_id_string() == UPN).then_some(*value)
+        });
+        let (only, None) = (upns.next()?, upns.next()) else { return None };
+        let (rest, text) = TaggedExplicit::<Utf8String<'_>, Error, 0>::from_der(only).ok()?;
+        rest.is_empty().then(|| text.into_inner().string())
     }
 
     /// The alternative security identity as the directory keeps it: [`alt_security_id`].

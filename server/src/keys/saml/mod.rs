@@ -2,19 +2,22 @@
 //! computers of its domain, and as the token service takes them.
 //!
 //! [`xml`] reads what strangers send, [`c14n`] brings it into the one form that signatures are made over, [`spec`] writes
-//! assertions that stand in that form already, and [`presented`] reads one back together with its seal. Only what the
-//! service and its federation servers use is known: RSA with SHA-256, exclusive canonicalisation, bearer confirmation.
+//! assertions that stand in that form already, [`presented`] reads one back together with its seal, and [`signature`] says
+//! what a seal is worth, on assertions and on messages. Only what the service and its federation servers use is known: RSA
+//! with SHA-256, exclusive canonicalisation, bearer confirmation.
 //! Left out: encrypted assertions, holder-of-key, advice, and assertions within assertions. They are refused.
 
 pub mod c14n;
 pub mod presented;
+pub mod signature;
 pub mod spec;
 pub mod xml;
 
 #[cfg(test)]
 mod tests;
 
-pub use presented::{Assertion, AssertionError, Presented, SealDefect};
+pub use presented::{Assertion, AssertionError, Presented};
+pub use signature::{Form, Seal, SealDefect};
 pub use spec::{AssertionSpec, AuthnMethod, Claim, Sealing, claims};
 
 /// The version of an assertion.

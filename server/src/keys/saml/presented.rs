@@ -7,18 +7,15 @@
 //! unreadable, unsigned, damaged, another key. Times, audience and issuer are read here and judged by a rule. Left out:
 //! chains of certificates: the key is the one that the domain is known to have, never the one that the text brings.
 
-use std::collections::BTreeSet;
-
 use linarite_core::instant::Instant;
 use roxmltree::{Document, Node};
 
-use super::c14n::{EXCLUSIVE, canonical};
+use super::signature::{Form, Seal, SealDefect, same_id};
 use super::spec::Claim;
 use super::xml::{self, Limits, XmlError, child, children, is, only_child, text};
-use super::{AuthnMethod, DSIG, ENVELOPED, RSA_SHA256, SHA256, SamlVersion, claims};
+use super::{AuthnMethod, DSIG, SamlVersion, claims};
 use crate::clock::from_rfc3339;
-use crate::keys::encoding::from_either;
-use crate::keys::public_key::{RsaPublicKey, SignatureAlgorithm};
+use crate::keys::public_key::RsaPublicKey;
 
 /// Why a text is not one assertion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,23 +38,6 @@ pub enum AssertionError {
     /// A condition that is not understood must not be passed over.
     #[error("not emulated: an assertion with {0}")]
     NotEmulated(&'static str),
-}
-
-/// What is wrong with the seal of an assertion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SealDefect {
-    /// There is no signature.
-    #[error("the assertion is not signed")]
-    Unsigned,
-    /// The signature is not of the one accepted form.
-    #[error("the signature has {0}")]
-    Form(&'static str),
-    /// The assertion is not what was signed.
-    #[error("the assertion was changed after it was signed")]
-    Changed,
-    /// The signature was not made by this key.
-    #[error("the assertion is not signed with the key of its issuer")]
-    OtherKey,
 }
 
 /// What an assertion says.
@@ -117,13 +97,6 @@ pub struct Presented {
     seal: Result<Seal, SealDefect>,
 }
 
-/// A signature whose digest is the assertion's.
-#[derive(Clone, Debug)]
-struct Seal {
-    signed: String,
-    value: Vec<u8>,
-}
-
 impl Presented {
     /// Reads the bytes of an assertion; white space around it is nothing.
     pub fn read(bytes: &[u8]) -> Result<Self, AssertionError> {
@@ -150,15 +123,13 @@ impl Presented {
     /// The assertion, when this key signed exactly it.
     pub fn signed_by(&self, key: &RsaPublicKey) -> Result<&Assertion, SealDefect> {
         let seal = self.seal.as_ref().map_err(|defect| *defect)?;
-        key.verify(SignatureAlgorithm::RS256, seal.signed.as_bytes(), &seal.value)
-            .map_err(|_| SealDefect::OtherKey)?;
+        seal.made_by(key)?;
         Ok(&self.assertion)
     }
 }
 
 /// No second assertion, and no id twice, whatever namespace they hide in.
 fn alone(document: &Document<'_>) -> Result<(), AssertionError> {
-    let mut ids = BTreeSet::new();
     for node in document.descendants().filter(Node::is_element) {
         let name = node.tag_name().name();
         if name == "EncryptedAssertion" {
@@ -167,15 +138,8 @@ fn alone(document: &Document<'_>) -> Result<(), AssertionError> {
         if name == "Assertion" && node != document.root_element() {
             return Err(AssertionError::Several);
         }
-        for attribute in node.attributes() {
-            let is_id = attribute.name().eq_ignore_ascii_case("id")
-                || attribute.name().eq_ignore_ascii_case("AssertionID");
-            if is_id && !ids.insert(attribute.value()) {
-                return Err(AssertionError::SameId(attribute.value().chars().take(80).collect()));
-            }
-        }
     }
-    Ok(())
+    same_id(document).map_or(Ok(()), |id| Err(AssertionError::SameId(id)))
 }
 
 fn attribute(node: Node<'_, '_>, name: &'static str) -> Result<String, AssertionError> {
@@ -306,54 +270,5 @@ fn seal(root: Node<'_, '_>, id: &str) -> Result<Seal, SealDefect> {
     if signature.parent() != Some(root) {
         return Err(SealDefect::Form("a place that is not directly in the assertion"));
     }
-    let one = |of: Node<'_, '_>, name: &str| {
-        only_child(of, DSIG, name).map(|found| found.id()).ok_or(SealDefect::Form("a part missing"))
-    };
-    let node = |id| root.document().get_node(id).ok_or(SealDefect::Form("a part missing"));
-    let info = node(one(signature, "SignedInfo")?)?;
-    let method = node(one(info, "CanonicalizationMethod")?)?;
-    plain(method, EXCLUSIVE, "another canonicalisation than the exclusive one")?;
-    plain(
-        node(one(info, "SignatureMethod")?)?,
-        RSA_SHA256,
-        "another algorithm than RSA with SHA-256",
-    )?;
-    let reference = node(one(info, "Reference")?)?;
-    if reference.attribute("URI").and_then(|uri| uri.strip_prefix('#')) != Some(id) {
-        return Err(SealDefect::Form("a reference to something else than the assertion"));
-    }
-    let transforms = node(one(reference, "Transforms")?)?;
-    let mut steps = transforms.children().filter(Node::is_element);
-    for expected in [ENVELOPED, EXCLUSIVE] {
-        let step = steps.next().filter(|step| is(*step, DSIG, "Transform"));
-        let step = step.ok_or(SealDefect::Form("a transform missing"))?;
-        plain(step, expected, "a transform that is not accepted")?;
-    }
-    if steps.next().is_some() {
-        return Err(SealDefect::Form("a transform that is not accepted"));
-    }
-    plain(node(one(reference, "DigestMethod")?)?, SHA256, "another digest than SHA-256")?;
-    let bytes = |of, name| {
-        let found = node(one(of, name)?)?;
-        text(found).and_then(from_either).ok_or(SealDefect::Form("a value that is not base64"))
-    };
-    let digest = bytes(reference, "DigestValue")?;
-    let value = bytes(signature, "SignatureValue")?;
-    let covered = canonical(root, Some(signature.id()));
-    let actual = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, covered.as_bytes());
-    if actual.as_ref() != digest {
-        return Err(SealDefect::Changed);
-    }
-    Ok(Seal { signed: canonical(info, None), value })
-}
-
-/// An algorithm without parameters, such as a list of inclusive prefixes.
-fn plain(node: Node<'_, '_>, algorithm: &str, otherwise: &'static str) -> Result<(), SealDefect> {
-    if node.attribute("Algorithm") != Some(algorithm) {
-        return Err(SealDefect::Form(otherwise));
-    }
-    if node.children().any(|child| child.is_element()) {
-        return Err(SealDefect::Form("an algorithm with parameters, which are not emulated"));
-    }
-    Ok(())
+    Seal::read(signature, &[(id, root)], Form::Enveloped)
 }
