@@ -1,7 +1,8 @@
 //! What a federation server decides before it issues an assertion (FAQ A24, A25).
 //!
-//! It checks the passwords of its own domains, which the directory does not, and the time that a message claims for
-//! itself. Left out: expired and locked-out passwords, second factors, and who may use which relying party.
+//! It checks the passwords and certificates of its own domains, which the directory does not, and the time that a message
+//! claims for itself. Left out: expired and locked-out passwords, revoked certificates, second factors, and who may use
+//! which relying party.
 
 use crate::instant::{Instant, Span};
 use crate::refusal::FederationRefusal;
@@ -35,6 +36,41 @@ pub fn with_integrated_sign_in(
 ) -> Result<(), FederationRefusal> {
     let user = account(tenant, host, upn, user)?;
     if user.enabled { Ok(()) } else { Err(FederationRefusal::UserDisabled) }
+}
+
+/// What the certificate of a user says, as far as signing in with it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserCertificate<'a> {
+    /// Whether an authority that the server trusts issued it.
+    pub trusted: bool,
+    /// The user principal name of its holder.
+    pub upn: Option<&'a str>,
+    /// The first second of its validity.
+    pub first: Instant,
+    /// The last second of its validity, which counts to its end.
+    pub last: Instant,
+}
+
+/// Checks a user whom a certificate vouches for, at the federation server with this host name. `user` is the account with
+/// the certificate's name. That its holder has the key is somebody else's to know.
+pub fn with_user_certificate(
+    tenant: &Tenant,
+    host: &str,
+    certificate: UserCertificate<'_>,
+    user: Option<&User>,
+    now: Instant,
+) -> Result<(), FederationRefusal> {
+    if !certificate.trusted {
+        return Err(FederationRefusal::CertificateUntrusted);
+    }
+    if now < certificate.first {
+        return Err(FederationRefusal::CertificateNotYetValid);
+    }
+    if certificate.last + Span::from_seconds(1) <= now {
+        return Err(FederationRefusal::CertificateExpired);
+    }
+    let upn = certificate.upn.ok_or(FederationRefusal::CertificateNameless)?;
+    with_integrated_sign_in(tenant, host, upn, user)
 }
 
 /// The account, when its domain is one of this server's.
@@ -155,6 +191,38 @@ mod tests {
         assert_eq!(check(name, None), Err(FederationRefusal::UserUnknown));
         let other = check("dave@tailspin.test", Some(&dave(true)));
         assert_eq!(other, Err(FederationRefusal::UserUnknown));
+    }
+
+    #[test]
+    fn a_certificate_counts_from_its_first_second_to_the_end_of_its_last() {
+        let at = Instant::from_seconds;
+        let shown = UserCertificate {
+            trusted: true,
+            upn: Some("dave@fabrikam.test"),
+            first: at(1_000),
+            last: at(2_000),
+        };
+        let check = |certificate, user: Option<&User>, now| {
+            with_user_certificate(&tenant(), STS, certificate, user, now)
+        };
+        let dave_now = |now| check(shown, Some(&dave(true)), now);
+        let moment = Span::from_millis(1);
+        assert_eq!(dave_now(at(1_000) - moment), Err(FederationRefusal::CertificateNotYetValid));
+        assert_eq!(dave_now(at(1_000)), Ok(()));
+        assert_eq!(dave_now(at(2_001) - moment), Ok(()));
+        assert_eq!(dave_now(at(2_001)), Err(FederationRefusal::CertificateExpired));
+        let now = at(1_500);
+        let stranger = UserCertificate { trusted: false, ..shown };
+        let refused = check(stranger, Some(&dave(true)), now);
+        assert_eq!(refused, Err(FederationRefusal::CertificateUntrusted));
+        let nameless = UserCertificate { upn: None, ..shown };
+        assert_eq!(check(nameless, None, now), Err(FederationRefusal::CertificateNameless));
+        assert_eq!(check(shown, None, now), Err(FederationRefusal::UserUnknown));
+        let disabled = check(shown, Some(&dave(false)), now);
+        assert_eq!(disabled, Err(FederationRefusal::UserDisabled));
+        let elsewhere = UserCertificate { upn: Some("dave@tailspin.test"), ..shown };
+        let refused = check(elsewhere, Some(&dave(true)), now);
+        assert_eq!(refused, Err(FederationRefusal::UserUnknown));
     }
 
     #[test]

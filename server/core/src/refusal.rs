@@ -304,6 +304,16 @@ refusals! {
         ComputerUnknown = "federated-computer-unknown",
         /// The message says that it is valid at another time, or says no time at all.
         StampOutdated = "message-stamp-outdated",
+        /// The message is not what the holder of its certificate signed.
+        SignatureWrong = "message-signature-wrong",
+        /// The certificate is from no authority that the server trusts.
+        CertificateUntrusted = "user-certificate-untrusted",
+        /// The certificate's time has not come.
+        CertificateNotYetValid = "user-certificate-not-yet-valid",
+        /// The certificate's time is over.
+        CertificateExpired = "user-certificate-expired",
+        /// The certificate names no user.
+        CertificateNameless = "user-certificate-nameless",
     }
 }
 
