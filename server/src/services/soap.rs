@@ -95,13 +95,17 @@ pub fn need<'a, 'input>(
         .ok_or_else(|| format!("it has no {name}, or in another namespace"))
 }
 
-/// The text of an element without elements in it, without the spaces around it. Comments are no way to cut it in two.
-pub fn text(node: Node<'_, '_>) -> Result<String, String> {
+/// The text of an element without elements in it. Comments are no way to cut it in two.
+pub fn whole_text(node: Node<'_, '_>) -> Result<String, String> {
     if node.children().any(|child| !child.is_text()) {
         return Err(format!("{} holds something else than text", node.tag_name().name()));
     }
-    let whole: String = node.children().filter_map(|child| child.text()).collect();
-    Ok(whole.trim().to_owned())
+    Ok(node.children().filter_map(|child| child.text()).collect())
+}
+
+/// The text of an element without elements in it, without the spaces around it.
+pub fn text(node: Node<'_, '_>) -> Result<String, String> {
+    whole_text(node).map(|text| text.trim().to_owned())
 }
 
 /// An envelope with this action and these contents of its body.

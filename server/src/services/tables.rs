@@ -211,7 +211,6 @@ pub const TRUST_WIRE: &[&str] = &[
     "message-security-missing",
     "trust-request-unsupported",
     "trust-realm-unknown",
-    "certificatemixed-not-emulated",
     "integrated-sign-in-malformed",
     "passive-request-malformed",
     "passive-request-not-emulated",

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use linarite_core::instant::{Offset, Span};
 
 use super::file::{FederationFile, parse_duration, parse_offset};
+use crate::keys::certificate::PeerCertificate;
 
 /// An endpoint of a federation server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +111,8 @@ pub struct FederationSettings {
     pub token_lifetime: Span,
     /// What the server's clock shows beyond world time; below zero when it is slow. Default zero.
     pub clock_offset: Offset,
+    /// The authority that issues certificates to its users. Default none.
+    pub certificate_authority: Option<PeerCertificate>,
 }
 
 impl Default for FederationSettings {
@@ -119,7 +122,22 @@ impl Default for FederationSettings {
             issuer: None,
             token_lifetime: Span::from_minutes(60),
             clock_offset: Offset::ZERO,
+            certificate_authority: None,
         }
+    }
+}
+
+/// Reads the certificate of an authority.
+fn authority(pem: &str) -> Result<PeerCertificate, String> {
+    let begun = pem.trim().strip_prefix("-----BEGIN CERTIFICATE-----");
+    let inside = begun.and_then(|rest| rest.strip_suffix("-----END CERTIFICATE-----"));
+    let inside =
+        inside.ok_or("it is not one certificate in PEM (`-----BEGIN CERTIFICATE-----`)")?;
+    let read = PeerCertificate::from_base64(inside).map_err(|error| error.to_string())?;
+    if read.is_authority() {
+        Ok(read)
+    } else {
+        Err(format!("`{}` is not an authority: it lacks the basic constraint CA", read.subject))
     }
 }
 
@@ -140,6 +158,14 @@ pub(super) fn settings(file: &FederationFile) -> (FederationSettings, BTreeMap<S
             problems.insert("issuer".to_owned(), format!("`{issuer}` is not a URI"));
         }
         settings.issuer = Some(issuer.clone());
+    }
+    if let Some(pem) = &file.certificate_authority {
+        match authority(pem) {
+            Ok(read) => settings.certificate_authority = Some(read),
+            Err(message) => {
+                problems.insert("certificate_authority".to_owned(), message);
+            }
+        }
     }
     let mut unread = |key: &str, text: &str, slow: &str| {
         let message =
@@ -184,6 +210,7 @@ mod tests {
             issuer: Some("http://fabrikam.test/adfs/services/trust/".to_owned()),
             token_lifetime: Some("10m".to_owned()),
             clock_offset: Some("-1h 30m".to_owned()),
+            certificate_authority: None,
         };
         let (settings, problems) = settings(&written);
         assert_eq!(problems, BTreeMap::new());
@@ -200,9 +227,17 @@ mod tests {
             issuer: Some("<x>".to_owned()),
             token_lifetime: Some("-5m".to_owned()),
             clock_offset: Some("soon".to_owned()),
+            certificate_authority: Some("-----BEGIN CERTIFICATE-----".to_owned()),
         };
         let (_, problems) = settings(&written);
         let places: Vec<&str> = problems.keys().map(String::as_str).collect();
-        assert_eq!(places, ["clock_offset", "disable_endpoints/1", "issuer", "token_lifetime"]);
+        let due = [
+            "certificate_authority",
+            "clock_offset",
+            "disable_endpoints/1",
+            "issuer",
+            "token_lifetime",
+        ];
+        assert_eq!(places, due);
     }
 }

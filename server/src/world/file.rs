@@ -278,6 +278,9 @@ pub struct FederationFile {
     pub token_lifetime: Option<String>,
     /// What the server's clock shows beyond world time, such as `30m` or `-2h`. Default 0s.
     pub clock_offset: Option<String>,
+    /// The certificate (PEM) of the authority whose certificates sign users in at `certificatemixed`; they name their
+    /// user by user principal name. Default none: no certificate is trusted.
+    pub certificate_authority: Option<String>,
 }
 
 /// Settings. Durations are written like `60m`, `1h 30m`, `14d`, `0s`.

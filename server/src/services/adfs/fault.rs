@@ -29,6 +29,13 @@ impl From<FederationRefusal> for Refused {
     }
 }
 
+impl From<String> for Refused {
+    /// What a reader of SOAP has against a message.
+    fn from(what: String) -> Self {
+        Self::malformed(what)
+    }
+}
+
 impl Refused {
     /// A refusal by its word in the table.
     pub(super) const fn wire(reason: &'static str) -> Self {
@@ -70,7 +77,16 @@ impl Refused {
         if !self.name.is_empty() {
             call.note("detail", self.name.as_str());
         }
-        let told = ["reason", "detail", "operation", "endpoint", "user", "computer", "audience"];
+        let told = [
+            "reason",
+            "detail",
+            "operation",
+            "endpoint",
+            "user",
+            "computer",
+            "certificate",
+            "audience",
+        ];
         call.record(Kind::FederationDenied, call.chosen_facts(&told));
     }
 

@@ -143,7 +143,7 @@ pub(super) fn issue(
 }
 
 fn note(call: &Call, subject: Subject<'_>, spec: &AssertionSpec) {
-    let told = ["operation", "endpoint", "user", "computer", "stamped_by"];
+    let told = ["operation", "endpoint", "user", "computer", "certificate", "stamped_by"];
     let mut fields = call.chosen_facts(&told);
     let user_id: Option<UserId> = match subject {
         Subject::User(user) => Some(user.id),

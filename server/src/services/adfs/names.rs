@@ -9,6 +9,13 @@ pub(super) const SECURITY: &str =
 pub(super) const UTILITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
 
+/// The token profile for certificates.
+pub(super) const X509: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3";
+/// A certificate that is named by its SHA-1.
+pub(super) const THUMBPRINT: &str =
+    "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1";
+
 /// The relying party that assertions for the cloud directory are made for.
 pub(super) const CLOUD: &str = "urn:federation:MicrosoftOnline";
 

@@ -1,21 +1,18 @@
 //! Reading a request for a security token (SOAP 1.2, WS-Addressing, WS-Security `UsernameToken`, WS-Trust 1.3 and 2005).
 //!
 //! What it says is taken from the places where it belongs, in the namespaces where it belongs; each part may be there
-//! once. Messages are bounded in bytes, elements and depth, and have no document type. Left out: signed parts, which the
-//! transport protects, and keys, which bearer tokens have none of.
+//! once. A signature is read where a certificate signs in ([`super::certificate`]), and is nothing elsewhere, where the
+//! transport protects the message. Left out: keys, which bearer tokens have none of.
 
 use linarite_core::instant::Instant;
 use roxmltree::Node;
 
+use super::certificate::{Proof, proof};
 use super::fault::Refused;
-use super::names::{ADDRESSING, POLICY, SECURITY, SOAP, UTILITY};
+use super::names::{ADDRESSING, POLICY, SECURITY, UTILITY};
 use crate::clock::from_rfc3339;
-use crate::keys::saml::xml::{Limits, parse};
-use crate::world::federation_settings::TrustVersion;
-
-/// What a message may cost.
-const LIMITS: Limits =
-    Limits { bytes: 64 << 10, depth: 32, nodes: 1000, attributes: 32, namespaces: 64 };
+use crate::services::soap::{self, Message, need, one, text, whole_text};
+use crate::world::federation_settings::{TrustKind, TrustVersion};
 
 /// A request for a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,27 +25,31 @@ pub(super) struct TokenRequest {
     pub(super) stamp: Option<(Instant, Instant)>,
     /// User name and password.
     pub(super) credential: Option<(String, String)>,
+    /// A certificate and what its holder signed, at an endpoint that takes one.
+    pub(super) proof: Option<Proof>,
     /// Whom the token is for.
     pub(super) applies_to: String,
     /// The type of token that is wanted, when one is named.
     pub(super) token_type: Option<String>,
 }
 
-/// Reads a message that came to an endpoint of this version.
-pub(super) fn read(body: &[u8], version: TrustVersion) -> Result<TokenRequest, Refused> {
-    let document = parse(body, &LIMITS).map_err(|error| Refused::malformed(error.to_string()))?;
-    let root = document.root_element();
-    if !root.has_tag_name((SOAP, "Envelope")) {
-        return Err(Refused::malformed("it is not an envelope of SOAP 1.2"));
-    }
-    let body = need(root, SOAP, "Body")?;
-    let header = one(root, SOAP, "Header")?;
-    let mut request = token_request(body, version)?;
-    if let Some(header) = header {
+/// Reads a message that came to an endpoint of this version and kind.
+pub(super) fn read(
+    body: &[u8],
+    version: TrustVersion,
+    kind: TrustKind,
+) -> Result<TokenRequest, Refused> {
+    let document = soap::read(body)?;
+    let message = Message::of(&document)?;
+    let mut request = token_request(message.body, version)?;
+    if let Some(header) = message.header {
         addressed(header, version, &mut request)?;
         if let Some(security) = one(header, SECURITY, "Security")? {
             request.stamp = stamp(security)?;
             request.credential = credential(security)?;
+            if kind == TrustKind::Certificate {
+                request.proof = proof(&document, header, security)?;
+            }
         }
     }
     Ok(request)
@@ -73,6 +74,7 @@ fn token_request(body: Node<'_, '_>, version: TrustVersion) -> Result<TokenReque
         to: None,
         stamp: None,
         credential: None,
+        proof: None,
         applies_to: text(need(reference, ADDRESSING, "Address")?)?,
         token_type: one(request, trust, "TokenType")?.map(text).transpose()?,
     })
@@ -112,40 +114,4 @@ fn credential(security: Node<'_, '_>) -> Result<Option<(String, String)>, Refuse
     }
     // A password keeps its spaces.
     Ok(Some((name, whole_text(element)?)))
-}
-
-/// The one child with this name; two of them are a mistake.
-fn one<'a, 'input>(
-    parent: Node<'a, 'input>,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Node<'a, 'input>>, Refused> {
-    let mut found = parent.children().filter(|node| node.has_tag_name((namespace, name)));
-    let first = found.next();
-    if found.next().is_some() {
-        return Err(Refused::malformed(format!("it has more than one {name}")));
-    }
-    Ok(first)
-}
-
-fn need<'a, 'input>(
-    parent: Node<'a, 'input>,
-    namespace: &str,
-    name: &str,
-) -> Result<Node<'a, 'input>, Refused> {
-    one(parent, namespace, name)?
-        .ok_or_else(|| Refused::malformed(format!("it has no {name}, or in another namespace")))
-}
-
-/// The text of an element without elements in it; comments are no way to cut a name in two.
-fn whole_text(node: Node<'_, '_>) -> Result<String, Refused> {
-    if node.children().any(|child| !child.is_text()) {
-        let name = node.tag_name().name();
-        return Err(Refused::malformed(format!("{name} holds something else than text")));
-    }
-    Ok(node.children().filter_map(|child| child.text()).collect())
-}
-
-fn text(node: Node<'_, '_>) -> Result<String, Refused> {
-    whole_text(node).map(|text| text.trim().to_owned())
 }

@@ -341,14 +341,6 @@ async fn integrated_sign_in_asks_for_negotiate_and_refuses_what_the_emulated_cli
 }
 
 #[tokio::test]
-async fn sign_in_with_a_certificate_is_refused_by_name() {
-    let world = adfs().await;
-    let body = message("13", &stamp(START), "", CLOUD);
-    let (_, _, reason) = fault(&post(&world, "13/certificatemixed", &body).await);
-    assert!(reason.starts_with("Not emulated: "), "{reason}");
-}
-
-#[tokio::test]
 async fn metadata_exchange_names_every_endpoint_as_clients_read_it() {
     let world = adfs().await;
     let answer = world.send(Method::GET, "/adfs/services/trust/mex", None, &[], "").await;

@@ -9,6 +9,7 @@ use linarite_core::refusal::FederationRefusal;
 use linarite_core::registration::FittingClock;
 use linarite_core::user::User;
 
+use super::certificate::with_certificate;
 use super::endpoints::of_host;
 use super::fault::{Refused, SOAP_XML};
 use super::integrated::{Principal, ask, principal};
@@ -42,9 +43,7 @@ pub(super) async fn windows(call: Call) -> Reply {
 
 /// `POST /adfs/services/trust/{13|2005}/certificatemixed`.
 pub(super) async fn certificate(call: Call) -> Reply {
-    answer(&call, TrustKind::Certificate, |_, _| {
-        Err(Refused::wire("certificatemixed-not-emulated"))
-    })
+    answer(&call, TrustKind::Certificate, with_certificate)
 }
 
 /// The version of WS-Trust that an endpoint of it speaks, by its path.
@@ -71,7 +70,7 @@ fn answer(
     if !of_host(call).answers(call, FederationEndpoint::Trust(version, kind)) {
         return Refused::wire("federation-endpoint-off").plain(call);
     }
-    let request = match read(&call.body, version) {
+    let request = match read(&call.body, version, kind) {
         Ok(request) => request,
         Err(refused) => return refused.fault(call, version, None),
     };
@@ -135,7 +134,8 @@ pub(super) fn sign_in(
     issue_to_user(call, upn, user.as_ref(), token_type, AuthnMethod::Password)
 }
 
-fn issue_to_user(
+/// Issues the assertion about a user who signed in.
+pub(super) fn issue_to_user(
     call: &Call,
     upn: &str,
     user: Option<&User>,
