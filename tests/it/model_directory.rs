@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use linarite_core::access::Evaluation;
 use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::ids::{DeviceId, ObjectId, Thumbprint};
 use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal};
@@ -21,7 +22,7 @@ use linarite_server::world::plan;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::story::{Delays, HOUR, Held, QUOTA, Story, Told, What, delays};
+use crate::story::{Delays, HOUR, Held, QUOTA, Story, Told, USERS, What, delays};
 use crate::support::{START, contoso};
 
 const PEOPLE: [&str; 2] = ["alice@contoso.test", "bob@contoso.test"];
@@ -118,6 +119,7 @@ impl Run {
             resources: Span::from_millis(resources),
         };
         tenant.device_quota = u32::try_from(QUOTA).unwrap();
+        tenant.settings.revoke_users = Span::from_millis(USERS);
         tenant.settings.revoke = delay(delays[0], delays[1]);
         tenant.settings.revoke_deleted = delay(delays[2], delays[3]);
         let directory = match folder {
@@ -290,14 +292,17 @@ impl Run {
             Op::Call(which) => {
                 let token = self.story.tokens[which.index(self.story.tokens.len())];
                 let device = token.on.map(|device| self.given.devices[device].1);
-                let said =
-                    self.directory.check_access(self.people[token.who].id, device, self.now());
+                let who = self.people[token.who].id;
+                let continuous = Evaluation::Continuous;
+                let said = self.directory.check_access(who, device, continuous, self.now());
                 let said = said.unwrap().map(drop).map_err(AccessRefusal::reason);
                 (said, self.story.may_call(token))
             }
             Op::Forbid(who) | Op::Allow(who) => {
                 let (key, allow) = (UserKey::Id(self.people[*who].id), matches!(op, Op::Allow(_)));
-                self.directory.set_user_enabled(key, allow).await.unwrap().unwrap();
+                let settings = &self.tenant.settings;
+                let set = self.directory.set_user_enabled(key, allow, settings, self.now());
+                set.await.unwrap().unwrap();
                 self.story.happen(if allow { What::Allowed(*who) } else { What::Forbidden(*who) });
                 nothing
             }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 pub(crate) const HOUR: i64 = 3_600_000;
 pub(crate) const QUOTA: usize = 3;
+/// Until resources that go on asking about users learn that one is disabled.
+pub(crate) const USERS: i64 = HOUR / 2;
 
 /// From when a disable and a deletion count: tokens and resources of each, in milliseconds.
 pub(crate) type Delays = [i64; 4];
@@ -72,12 +74,15 @@ impl Story {
     }
 
     pub(crate) fn forbidden(&self, who: usize) -> bool {
-        let last = self.events.iter().rev().find_map(|(_, what)| match what {
-            What::Forbidden(whom) if *whom == who => Some(true),
-            What::Allowed(whom) if *whom == who => Some(false),
-            _ => None,
-        });
-        last.unwrap_or(false)
+        self.forbidden_since(who).is_some()
+    }
+
+    fn forbidden_since(&self, who: usize) -> Option<i64> {
+        self.events.iter().fold(None, |since, (at, what)| match what {
+            What::Forbidden(whom) if *whom == who => since.or(Some(*at)),
+            What::Allowed(whom) if *whom == who => None,
+            _ => since,
+        })
     }
 
     pub(crate) fn passwords(&self, who: usize) -> usize {
@@ -154,8 +159,9 @@ impl Story {
         if changed { Err("grant-password-changed") } else { Ok(()) }
     }
 
+    /// At a resource that goes on asking about users.
     pub(crate) fn may_call(&self, token: Held) -> Told {
-        if self.forbidden(token.who) {
+        if self.forbidden_since(token.who).is_some_and(|at| at + USERS <= self.now) {
             return Err("token-user-disabled");
         }
         match token.on.map(|device| self.counts(device, 1)) {

@@ -278,6 +278,10 @@ fn token_request(
         password,
         refresh_token: text(&action.refresh_token)?,
         redirect_uri: text(&action.redirect_uri)?,
+        continuous_access: (action.continuous_access.as_ref())
+            .map(|tpl| tpl.resolve(stage))
+            .transpose()?
+            .unwrap_or_default(),
     })
 }
 

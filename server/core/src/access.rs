@@ -1,11 +1,16 @@
 //! Whether a resource accepts an access token, and who may change devices in the directory.
 //!
 //! The token's signature, audience and time are the wire's business; what is decided here is what the directory knows of
-//! its user and its device (FAQ A8, A16). Left out: conditional access, which is asked when a token is issued.
+//! its user and its device (FAQ A8, A16), and which tokens a resource goes on asking about while they last (continuous
+//! access evaluation: FAQ A18, section 18 of the device registration notes). A disabled user's token is good to its end
+//! everywhere else. A disabled device is none of the events that resources learn of at once; it counts after its hour.
+//! Left out: conditional access, which is asked when a token is issued; of the other events that resources learn of, a new
+//! password and revoked sessions.
 
 use crate::device::KnownDevice;
-use crate::instant::Instant;
+use crate::instant::{Instant, Span};
 use crate::refusal::{AccessRefusal, DeviceRefusal};
+use crate::tenant::Settings;
 use crate::user::{Role, User};
 
 /// The device that a token or a grant names, as the directory finds it.
@@ -17,14 +22,45 @@ pub enum TokenDevice<'a> {
     Bound(Option<&'a KnownDevice>),
 }
 
+/// Who asks whether the user of an access token still counts, and when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Evaluation {
+    /// Sign-in alone, when it issues the token: the token is good to its end.
+    #[default]
+    AtIssue,
+    /// The resource too, at each request: its client understands the challenge that it then gets.
+    Continuous,
+}
+
+impl Evaluation {
+    /// How a token is evaluated: continuously when the world offers it, the resource takes part and the client has said
+    /// that it understands (`cp1`).
+    pub const fn agreed(settings: &Settings, resource: bool, client: bool) -> Self {
+        if settings.continuous_access && resource && client {
+            Self::Continuous
+        } else {
+            Self::AtIssue
+        }
+    }
+
+    /// How long such a token lasts. Who is asked about at each request may keep it longer.
+    pub const fn lifetime(self, settings: &Settings) -> Span {
+        match self {
+            Self::AtIssue => settings.access_token_lifetime,
+            Self::Continuous => settings.continuous_token_lifetime,
+        }
+    }
+}
+
 /// Checks the user and the device of an otherwise valid access token.
 pub fn with_token(
     user: Option<&User>,
     device: TokenDevice<'_>,
+    evaluation: Evaluation,
     now: Instant,
 ) -> Result<(), AccessRefusal> {
     let user = user.ok_or(AccessRefusal::UserUnknown)?;
-    if !user.enabled {
+    if evaluation == Evaluation::Continuous && !user.may_access(now) {
         return Err(AccessRefusal::UserDisabled);
     }
     match device {
@@ -99,6 +135,72 @@ pub fn may_change(user: &User, change: DeviceChange) -> Result<(), AccessRefusal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::era::Era;
+    use crate::ids::{Guid, UserId};
+    use crate::user::Account;
+
+    const T: Instant = Instant::from_seconds(1_772_442_000);
+    const TICK: Span = Span::from_millis(1);
+
+    fn bob() -> User {
+        User {
+            id: UserId::new(Guid::from_bytes([1; 16])),
+            upn: "bob@contoso.test".to_owned(),
+            name: "Bob".to_owned(),
+            password: "right".to_owned(),
+            enabled: true,
+            roles: vec![],
+            immutable_id: None,
+            epoch: 0,
+            devices: 0,
+            account: Account::default(),
+        }
+    }
+
+    #[test]
+    fn a_disabled_user_is_refused_from_the_delay_on_where_access_is_evaluated_continuously() {
+        let settings = Era::Current.settings();
+        let mut bob = bob();
+        bob.set_enabled(false, T, settings.revoke_users);
+        let access = |evaluation, now| with_token(Some(&bob), TokenDevice::None, evaluation, now);
+        let end = T + settings.revoke_users;
+        for (now, told) in [
+            (T, Ok(())),
+            (end - TICK, Ok(())),
+            (end, Err(AccessRefusal::UserDisabled)),
+            (end + TICK, Err(AccessRefusal::UserDisabled)),
+        ] {
+            assert_eq!(access(Evaluation::Continuous, now), told, "{now:?}");
+            assert_eq!(access(Evaluation::AtIssue, now), Ok(()), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn disabling_a_disabled_user_does_not_start_the_delay_again_and_enabling_ends_it() {
+        let delay = Era::Current.settings().revoke_users;
+        let mut bob = bob();
+        bob.set_enabled(false, T, delay);
+        bob.set_enabled(false, T + delay - TICK, delay);
+        assert!(bob.may_access(T + delay - TICK) && !bob.may_access(T + delay));
+        bob.set_enabled(true, T + delay, delay);
+        assert!(bob.may_access(T + delay));
+        bob.set_enabled(false, T + delay, delay);
+        assert!(bob.may_access(T + delay) && !bob.may_access(T + delay + delay));
+        // Who was never enabled has no delay to wait for.
+        let never = User { enabled: false, account: Account::default(), ..bob };
+        assert!(!never.may_access(T));
+    }
+
+    #[test]
+    fn a_token_is_evaluated_continuously_when_world_resource_and_client_all_want_it() {
+        let now = Era::Current.settings();
+        assert_eq!(Evaluation::agreed(&now, true, true), Evaluation::Continuous);
+        assert_eq!(Evaluation::agreed(&now, false, true), Evaluation::AtIssue);
+        assert_eq!(Evaluation::agreed(&now, true, false), Evaluation::AtIssue);
+        assert_eq!(Evaluation::agreed(&Era::Y2017.settings(), true, true), Evaluation::AtIssue);
+        assert_eq!(Evaluation::AtIssue.lifetime(&now), Span::from_minutes(60));
+        assert_eq!(Evaluation::Continuous.lifetime(&now), Span::from_minutes(28 * 60));
+    }
 
     #[test]
     fn a_permission_to_read_devices_is_none_to_change_them_or_to_read_users() {

@@ -80,6 +80,12 @@ pub struct Settings {
     pub revoke: RevokeDelay,
     /// After a deletion. Default: as after a disable.
     pub revoke_deleted: RevokeDelay,
+    /// After a user is disabled, until resources that evaluate access continuously refuse its tokens. Default 15 minutes.
+    pub revoke_users: Span,
+    /// Whether resources evaluate access continuously for clients that understand it. Default by era: not in 2017.
+    pub continuous_access: bool,
+    /// Lifetime of an access token that is evaluated continuously. Default 28 hours.
+    pub continuous_token_lifetime: Span,
     /// Whether the first, weaker way to derive keys from a session key is accepted. Default yes.
     pub kdf_v1: bool,
     /// When wrong passwords lock an account. Default: ten of them, for a minute.

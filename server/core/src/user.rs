@@ -4,8 +4,9 @@
 //! its members carry.
 
 use crate::ids::UserId;
-use crate::instant::Instant;
-use crate::tenant::Lockout;
+use crate::instant::{Instant, Span};
+use crate::revocation::Revocation;
+use crate::tenant::{Lockout, RevokeDelay};
 
 /// A directory role, as far as devices are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,6 +120,8 @@ pub struct Account {
     pub failures: Failures,
     /// [`User::epoch`] since the password was last changed: a grant that carries less was given for an older one.
     pub password_epoch: u32,
+    /// Set when the account was disabled, and as long as it is; `None` too for one that was never enabled.
+    pub disabled: Option<Revocation>,
 }
 
 /// A user.
@@ -165,5 +168,22 @@ impl User {
     /// Whether one of these roles is held.
     pub fn has_any(&self, roles: &[Role]) -> bool {
         self.roles.iter().any(|r| roles.contains(r))
+    }
+
+    /// Allows or forbids sign-in. What was granted to the user counts no more from that moment on; `delay` is how long
+    /// resources that evaluate access continuously need to learn of it. Forbidding it again does not start that again.
+    pub fn set_enabled(&mut self, enabled: bool, now: Instant, delay: Span) {
+        if self.enabled && !enabled {
+            let delay = RevokeDelay { tokens: Span::ZERO, resources: delay };
+            self.account.disabled = Some(Revocation::new(now, delay));
+        } else if enabled {
+            self.account.disabled = None;
+        }
+        self.enabled = enabled;
+    }
+
+    /// Whether a resource that asks at this moment is told that the account is enabled.
+    pub fn may_access(&self, now: Instant) -> bool {
+        self.enabled || self.account.disabled.is_some_and(|disabled| now < disabled.resources)
     }
 }

@@ -8,11 +8,8 @@ use super::{Directory, DirectoryError, UserKey, rows};
 /// A user and the key that scenarios refer to it by, if any.
 pub type KeyedUser = (Option<String>, User);
 
-/// The column behind those of [`rows::USER`].
-const KEY: usize = 15;
-
 fn keyed(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeyedUser> {
-    Ok((row.get(KEY)?, rows::user(row)?))
+    Ok((row.get("key")?, rows::user(row)?))
 }
 
 impl Directory {

@@ -21,7 +21,7 @@ pub(super) const TOMBSTONE: &str = "device_id, object_id, name, trust, thumbprin
 
 /// The columns of a user, in the order in which [`user`] reads them.
 pub(super) const USER: &str = "id, upn, name, password, enabled, roles, immutable_id, epoch, devices, member_of, totp, password_state, \
-     failures, locked_until, password_epoch";
+     failures, locked_until, password_epoch, disabled_made, disabled_tokens, disabled_resources";
 
 /// The bytes of an id as they are kept.
 pub(super) const fn id(guid: Guid) -> [u8; 16] {
@@ -136,6 +136,7 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
                 .unwrap_or_default(),
             failures: Failures { count: row.get(12)?, locked_until: instant(row, 13)? },
             password_epoch: row.get(14)?,
+            disabled: revocation(row, 15)?,
         },
     })
 }
@@ -209,7 +210,7 @@ pub(super) fn put_user(
 ) -> Result<(), DirectoryError> {
     let roles = user.roles.iter().map(|r| r.word()).collect::<Vec<_>>().join(" ");
     c.prepare_cached(&format!(
-        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+        "INSERT INTO users ({USER}, upn_key, key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
     ))?
     .execute(params![
         id(user.id.guid()),
@@ -227,6 +228,9 @@ pub(super) fn put_user(
         user.account.failures.count,
         user.account.failures.locked_until.map(Instant::millis),
         user.account.password_epoch,
+        user.account.disabled.map(|r| r.made.millis()),
+        user.account.disabled.map(|r| r.tokens.millis()),
+        user.account.disabled.map(|r| r.resources.millis()),
         fold(&user.upn),
         key,
     ])?;

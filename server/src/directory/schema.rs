@@ -110,6 +110,11 @@ ALTER TABLE users ADD COLUMN locked_until INTEGER;
     "
 ALTER TABLE users ADD COLUMN password_epoch INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+ALTER TABLE users ADD COLUMN disabled_made INTEGER;
+ALTER TABLE users ADD COLUMN disabled_tokens INTEGER;
+ALTER TABLE users ADD COLUMN disabled_resources INTEGER;
+",
 ];
 
 /// Brings a database to the newest version and sets how the connection works.

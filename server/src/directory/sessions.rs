@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use linarite_core::access::{TokenDevice, with_token};
+use linarite_core::access::{Evaluation, TokenDevice, with_token};
 use linarite_core::conditional::{Platform, Request, SecondFactor, Verdict, evaluate};
 use linarite_core::device::{KnownDevice, ShownCertificate};
 use linarite_core::ids::{AppId, DeviceId, PolicyId, Thumbprint, UserId};
@@ -350,6 +350,7 @@ impl Directory {
         &self,
         user: UserId,
         device: Option<DeviceId>,
+        evaluation: Evaluation,
         now: Instant,
     ) -> Result<Result<Arc<User>, AccessRefusal>, DirectoryError> {
         let holder = self.holder((user, device))?;
@@ -357,7 +358,7 @@ impl Directory {
             None => TokenDevice::None,
             Some(_) => TokenDevice::Bound(holder.device.as_ref()),
         };
-        Ok(match (with_token(holder.user.as_deref(), device, now), &holder.user) {
+        Ok(match (with_token(holder.user.as_deref(), device, evaluation, now), &holder.user) {
             (Ok(()), Some(user)) => Ok(Arc::clone(user)),
             (Ok(()), None) => Err(AccessRefusal::UserUnknown),
             (Err(refusal), _) => Err(refusal),

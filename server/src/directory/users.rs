@@ -3,7 +3,7 @@
 use linarite_core::ids::UserId;
 use linarite_core::instant::Instant;
 use linarite_core::refusal::QueryRefusal;
-use linarite_core::tenant::Lockout;
+use linarite_core::tenant::{Lockout, Settings};
 use linarite_core::user::{Account, Failures, PasswordState, Role, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -114,8 +114,11 @@ impl Directory {
         &self,
         key: UserKey,
         enabled: bool,
+        settings: &Settings,
+        now: Instant,
     ) -> Result<Result<User, QueryRefusal>, DirectoryError> {
-        self.change_user(key, move |user| user.enabled = enabled).await
+        let delay = settings.revoke_users;
+        self.change_user(key, move |user| user.set_enabled(enabled, now, delay)).await
     }
 
     /// Sets a new password; everything granted before is taken back.
@@ -206,7 +209,8 @@ impl Directory {
                 change(&mut user);
                 c.prepare_cached(
                     "UPDATE users SET password = ?2, enabled = ?3, epoch = ?4, password_state = ?5, \
-                     failures = ?6, locked_until = ?7, password_epoch = ?8 WHERE id = ?1",
+                     failures = ?6, locked_until = ?7, password_epoch = ?8, disabled_made = ?9, \
+                     disabled_tokens = ?10, disabled_resources = ?11 WHERE id = ?1",
                 )?
                 .execute(params![
                     rows::id(user.id.guid()),
@@ -217,6 +221,9 @@ impl Directory {
                     user.account.failures.count,
                     user.account.failures.locked_until.map(Instant::millis),
                     user.account.password_epoch,
+                    user.account.disabled.map(|r| r.made.millis()),
+                    user.account.disabled.map(|r| r.tokens.millis()),
+                    user.account.disabled.map(|r| r.resources.millis()),
                 ])?;
                 Ok(Ok(user))
             })

@@ -50,6 +50,8 @@ pub struct Resource {
     pub scopes: String,
     /// Whether devices are registered or enrolled with it.
     pub sets_up_devices: bool,
+    /// Whether it asks about a token's user at each request, of clients that understand the challenge (FAQ A18).
+    pub continuous_access: bool,
 }
 
 #[derive(Deserialize)]
@@ -76,6 +78,8 @@ struct ResourceRow {
     scopes: String,
     #[serde(default)]
     sets_up_devices: bool,
+    #[serde(default)]
+    continuous_access: bool,
 }
 
 /// Redirect addresses that every client of the service may use.
@@ -110,6 +114,7 @@ impl Apps {
                     uris: row.uris,
                     scopes: row.scopes,
                     sets_up_devices: row.sets_up_devices,
+                    continuous_access: row.continuous_access,
                 });
             }
         }
@@ -122,7 +127,13 @@ impl Apps {
         let resources = own.iter().filter_map(|app| {
             let uri = app.resource.as_ref()?.trim_end_matches('/').to_owned();
             let scopes = "user_impersonation".to_owned();
-            Some(Resource { id: app.id, uris: vec![uri], scopes, sets_up_devices: false })
+            Some(Resource {
+                id: app.id,
+                uris: vec![uri],
+                scopes,
+                sets_up_devices: false,
+                continuous_access: true,
+            })
         });
         self.resources.splice(..0, resources);
         self.apps.splice(..0, own);

@@ -9,22 +9,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use linarite_core::conditional::Policy;
 use linarite_core::device::{Device, Management, OnPremises, TrustType};
-use linarite_core::era::Era;
 use linarite_core::ids::{AppId, DeviceId, ObjectId, Sid, TenantId, UserId};
-use linarite_core::instant::{Instant, Span};
+use linarite_core::instant::Instant;
 use linarite_core::management::Mdm;
 use linarite_core::revocation::{Revocation, Standing};
-use linarite_core::tenant::{Domain, DomainKind, Lockout, MayJoin, RevokeDelay, Settings, Tenant};
+use linarite_core::tenant::{Domain, DomainKind, MayJoin, Tenant};
 use linarite_core::user::{Account, Failures, PasswordState, Role, User};
-use linarite_core::visibility::{UserView, comes_by_synchronisation};
+use linarite_core::visibility::comes_by_synchronisation;
 use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::apps::{App, Apps};
 use super::federation_settings::FederationSettings;
 use super::file::{
-    AppFile, DeviceFile, DomainKindFile, MayJoinFile, PasswordStateFile, SettingsFile, TrustFile,
-    UserFile, UserViewFile, WorldFile, parse_duration,
+    AppFile, DeviceFile, DomainKindFile, MayJoinFile, PasswordStateFile, TrustFile, UserFile,
+    WorldFile,
 };
 use super::mdm_settings;
 use super::policies::{PolicyFile, policy};
@@ -165,7 +164,10 @@ impl Builder {
         }
         let initial_domain =
             initial.or_else(|| domains.first().map(|d| d.name.clone())).unwrap_or_default();
-        let settings = self.settings(&file.settings);
+        let (settings, problems) = super::settings::settings(&file.settings);
+        for (key, message) in problems {
+            self.problem(format!("/settings/{key}"), message);
+        }
         Tenant {
             id,
             name: file.tenant.name.clone(),
@@ -204,65 +206,6 @@ impl Builder {
             }
         }
         all
-    }
-
-    fn settings(&mut self, file: &SettingsFile) -> Settings {
-        let mut settings = file.era.map_or_else(Era::default, |era| era.0).settings();
-        let mut read = |name: &str, text: Option<&String>, to: &mut Span| {
-            if let Some(text) = text {
-                match parse_duration(text) {
-                    Some(millis) => *to = Span::from_millis(millis),
-                    None => self.problem(
-                        format!("/settings/{name}"),
-                        format!("`{text}` is not a length of time; write it like `60m`, `1h 30m` or `14d`"),
-                    ),
-                }
-            }
-        };
-        read(
-            "access_token_lifetime",
-            file.access_token_lifetime.as_ref(),
-            &mut settings.access_token_lifetime,
-        );
-        read(
-            "refresh_token_lifetime",
-            file.refresh_token_lifetime.as_ref(),
-            &mut settings.refresh_token_lifetime,
-        );
-        read("prt_lifetime", file.prt_lifetime.as_ref(), &mut settings.prt_lifetime);
-        read("code_lifetime", file.code_lifetime.as_ref(), &mut settings.code_lifetime);
-        read("nonce_lifetime", file.nonce_lifetime.as_ref(), &mut settings.nonce_lifetime);
-        read(
-            "client_clock_tolerance",
-            file.client_clock_tolerance.as_ref(),
-            &mut settings.client_clock_tolerance,
-        );
-        read("activity_interval", file.activity_interval.as_ref(), &mut settings.activity_interval);
-        if let Some(revoke) = &file.revoke {
-            read("revoke/tokens", revoke.tokens.as_ref(), &mut settings.revoke.tokens);
-            read("revoke/resources", revoke.resources.as_ref(), &mut settings.revoke.resources);
-            // A deletion counts like a disable, unless it is set itself.
-            settings.revoke_deleted = settings.revoke;
-            let RevokeDelay { tokens, resources } = &mut settings.revoke_deleted;
-            if let Some(deleted) = &revoke.deleted {
-                read("revoke/deleted/tokens", deleted.tokens.as_ref(), tokens);
-                read("revoke/deleted/resources", deleted.resources.as_ref(), resources);
-            }
-        }
-        if let Some(lockout) = &file.lockout {
-            let Lockout { threshold, duration } = &mut settings.lockout;
-            read("lockout/duration", lockout.duration.as_ref(), duration);
-            *threshold = lockout.threshold.unwrap_or(*threshold);
-        }
-        settings.kdf_v1 = file.kdf_v1.unwrap_or(settings.kdf_v1);
-        settings.portal_all_devices =
-            file.portal_all_devices.unwrap_or(settings.portal_all_devices);
-        settings.user_view = match file.user_view {
-            None => settings.user_view,
-            Some(UserViewFile::ByOwner) => UserView::ByOwner,
-            Some(UserViewFile::FaqLiteral) => UserView::FaqLiteral,
-        };
-        settings
     }
 
     fn users(&mut self, file: &WorldFile, tenant: &Tenant) -> Vec<(String, User)> {
@@ -325,6 +268,7 @@ impl Builder {
                     Some(PasswordStateFile::Temporary) => PasswordState::Temporary,
                 },
                 failures: Failures::default(),
+                disabled: None,
             },
         }
     }
@@ -542,61 +486,4 @@ pub fn operating_system(word: &str) -> Option<(&'static str, &'static str)> {
         "android" => ("Android", "13.0"),
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn tenant_with(settings: &Value) -> Result<Tenant, Vec<WorldProblem>> {
-        let document = json!({
-            "tenant": { "name": "Contoso", "domains": { "contoso.test": { "kind": "managed" } } },
-            "settings": settings,
-        });
-        plan(&document, 7, Instant::from_seconds(0)).map(|plan| plan.tenant)
-    }
-
-    #[test]
-    fn an_era_presets_what_no_setting_says() {
-        let now = tenant_with(&json!({})).unwrap();
-        assert_eq!((now.device_quota, now.settings.portal_all_devices), (50, true));
-        for era in [json!(2017), json!("2017")] {
-            let then = tenant_with(&json!({ "era": era })).unwrap();
-            assert_eq!((then.device_quota, then.settings.portal_all_devices), (20, false));
-            assert_eq!(then.settings.user_view, UserView::ByOwner);
-        }
-        let mixed = json!({ "era": 2017, "portal_all_devices": true, "user_view": "faq_literal" });
-        let mixed = tenant_with(&mixed).unwrap();
-        assert!(mixed.settings.portal_all_devices);
-        assert_eq!(mixed.settings.user_view, UserView::FaqLiteral);
-        let wrong = tenant_with(&json!({ "era": "2018" })).unwrap_err();
-        assert!(wrong[0].message.contains("2017 and current"), "{wrong:?}");
-    }
-
-    fn delays(revoke: &Value) -> [RevokeDelay; 2] {
-        let document = json!({
-            "tenant": { "name": "Contoso", "domains": { "contoso.test": { "kind": "managed" } } },
-            "settings": { "revoke": revoke },
-        });
-        let settings = plan(&document, 7, Instant::from_seconds(0)).unwrap().tenant.settings;
-        [settings.revoke, settings.revoke_deleted]
-    }
-
-    const fn minutes(tokens: i64, resources: i64) -> RevokeDelay {
-        RevokeDelay { tokens: Span::from_minutes(tokens), resources: Span::from_minutes(resources) }
-    }
-
-    #[test]
-    fn a_deletion_counts_like_a_disable_unless_it_is_set_itself() {
-        let both = json!({ "tokens": "5m", "resources": "7m" });
-        assert_eq!(delays(&both), [minutes(5, 7); 2]);
-        let one = json!({ "resources": "7m" });
-        assert_eq!(delays(&one), [minutes(0, 7); 2]);
-        let own = json!({ "tokens": "5m", "resources": "7m", "deleted": { "tokens": "9m" } });
-        assert_eq!(delays(&own), [minutes(5, 7), minutes(9, 7)]);
-        let only = json!({ "deleted": { "tokens": "1m", "resources": "2m" } });
-        assert_eq!(delays(&only), [minutes(0, 60), minutes(1, 2)]);
-    }
 }

@@ -309,6 +309,11 @@ pub struct SettingsFile {
     pub activity_interval: Option<String>,
     /// How long after a disable, or a deletion, tokens and resources still honour a device.
     pub revoke: Option<RevokeFile>,
+    /// Whether Graph and the protected APIs ask about a token's user at each request, of clients that say they understand
+    /// the challenge. Default false in 2017, true now.
+    pub continuous_access: Option<bool>,
+    /// Lifetime of access tokens whose user is asked about at each request. Default 28h.
+    pub continuous_token_lifetime: Option<String>,
     /// Whether keys derived the first, weaker way are accepted. Default true.
     pub kdf_v1: Option<bool>,
     /// When wrong passwords lock an account.
@@ -363,6 +368,8 @@ pub struct RevokeFile {
     pub resources: Option<String>,
     /// The same after a deletion.
     pub deleted: Option<RevokeDeletedFile>,
+    /// Until resources with continuous access refuse the access tokens of a disabled user. Default 15m.
+    pub users: Option<String>,
 }
 
 /// From when a deletion counts.

@@ -11,6 +11,7 @@ pub mod file;
 mod mdm_settings;
 pub mod policies;
 mod running;
+mod settings;
 mod stock;
 
 pub use build::{WorldPlan, WorldProblem, clock_of, operating_system, plan};

@@ -95,6 +95,9 @@ record! {
         refresh_token: Option<Tpl<String>>,
         /// The redirect address of the flow auth-code.
         redirect_uri: Option<Tpl<String>>,
+        /// Whether the client says that it understands claims challenges, so that resources ask about its user at each
+        /// request. Default false.
+        continuous_access: Option<Tpl<bool>>,
     }
 }
 

@@ -72,7 +72,7 @@ impl Machine {
             ("redirect_uri", redirect_uri),
             ("code_verifier", verifier.as_str()),
         ];
-        plain_grant(line, target, &fields).await
+        plain_grant(line, request, &fields).await
     }
 }
 

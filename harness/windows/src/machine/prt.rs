@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::enrol::{BROKER, token_url};
 use super::federation::Assertion;
 use super::state::{DeviceAuth, Prt, PrtDiagnostics, Registration};
+use super::token::TokenRequest;
 use crate::answers::{number, text};
 use crate::hresult;
 use crate::jose;
@@ -195,8 +196,9 @@ pub(super) async fn redeem(
     registration: &Registration,
     prt: &Prt,
     client: &str,
-    target: Target<'_>,
+    wanted: &TokenRequest,
 ) -> Result<Tokens, Failure> {
+    let target = wanted.target()?;
     let v1 = token_url(line, &registration.tenant);
     let now_s = line.wire.now_ms().div_euclid(1000);
     let mut payload = json!({
@@ -221,7 +223,9 @@ pub(super) async fn redeem(
         }
     };
     let request = sign(line, prt, &payload);
-    let fields = [version, ("grant_type", JWT_BEARER), ("request", &request), ("client_info", "1")];
+    let mut fields =
+        vec![version, ("grant_type", JWT_BEARER), ("request", &request), ("client_info", "1")];
+    fields.extend(wanted.claims());
     let answer = post(line, &url, &fields).await?;
     let json = opened(&answer, prt)?;
     answer.tokens(&json)

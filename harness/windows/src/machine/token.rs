@@ -69,7 +69,13 @@ pub struct TokenRequest {
     pub refresh_token: Option<String>,
     /// The redirect address of the authorization code flow; without one, the native client's.
     pub redirect_uri: Option<String>,
+    /// Whether the client says that it understands claims challenges, so that resources may ask about its user at each
+    /// request.
+    pub continuous_access: bool,
 }
+
+/// What a client that understands claims challenges sends along (client-msal.md, section 4).
+const UNDERSTANDS: &str = r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#;
 
 /// The application id behind a well-known client name; anything else is an id already.
 pub fn client_id(name: &str) -> &str {
@@ -102,6 +108,11 @@ pub(super) struct Held {
 }
 
 impl TokenRequest {
+    /// For a resource, by an app that has another way to say who it is and for whom.
+    pub(super) fn of(resource: &str) -> Self {
+        Self { resource: Some(resource.to_owned()), ..Self::default() }
+    }
+
     pub(super) fn target(&self) -> Result<Target<'_>, Failure> {
         match (&self.resource, &self.scope) {
             (Some(resource), None) => Ok(Target::Resource(resource)),
@@ -111,6 +122,11 @@ impl TokenRequest {
                 "a token is asked for either a resource or a scope: give one of them",
             )),
         }
+    }
+
+    /// The parameter `claims`, when there is something to say.
+    pub(super) fn claims(&self) -> Option<(&'static str, &'static str)> {
+        self.continuous_access.then_some(("claims", UNDERSTANDS))
     }
 
     pub(super) fn upn(&self) -> Result<&str, Failure> {
@@ -129,13 +145,13 @@ impl TokenRequest {
     }
 }
 
-/// Sends an OAuth 2.0 token request for a target, to the endpoint of its version.
+/// Sends an OAuth 2.0 token request for what is asked for, to the endpoint of its version.
 pub(super) async fn plain_grant(
     line: &Line,
-    target: Target<'_>,
+    request: &TokenRequest,
     fields: &[(&str, &str)],
 ) -> Result<Tokens, Failure> {
-    let (path, name, wanted) = match target {
+    let (path, name, wanted) = match request.target()? {
         Target::Resource(resource) => ("/common/oauth2/token", "resource", resource.to_owned()),
         Target::Scope(scope) => {
             let wanted = format!("{scope} openid offline_access");
@@ -144,6 +160,7 @@ pub(super) async fn plain_grant(
     };
     let mut all = fields.to_vec();
     all.push((name, &wanted));
+    all.extend(request.claims());
     let answer = line.send(Ask::form(line.login(path), &all)).await;
     let answer = answer.map_err(|fault| fault.into_failure(Speaker::Tokens))?;
     if !answer.is_success() {
@@ -167,7 +184,7 @@ async fn vouched_for(line: &Line, client: &str, request: &TokenRequest) -> Resul
     let encoded = URL_SAFE_NO_PAD.encode(&assertion.xml);
     let fields =
         [("client_id", client), ("grant_type", assertion.grant()), ("assertion", &encoded)];
-    plain_grant(line, request.target()?, &fields).await
+    plain_grant(line, request, &fields).await
 }
 
 impl Machine {
@@ -203,7 +220,7 @@ impl Machine {
         client: &str,
         request: &TokenRequest,
     ) -> Result<Tokens, Failure> {
-        let target = request.target()?;
+        request.target()?;
         match request.flow {
             Flow::Prt => self.with_prt(line, key, client, request).await,
             Flow::Password => {
@@ -213,7 +230,7 @@ impl Machine {
                     ("username", request.upn()?),
                     ("password", request.password()?),
                 ];
-                plain_grant(line, target, &fields).await
+                plain_grant(line, request, &fields).await
             }
             Flow::RefreshToken => {
                 let profile = self.memory.profiles.get(key);
@@ -227,7 +244,7 @@ impl Machine {
                     ("grant_type", "refresh_token"),
                     ("refresh_token", token.as_str()),
                 ];
-                plain_grant(line, target, &fields).await
+                plain_grant(line, request, &fields).await
             }
             Flow::AuthCode => self.with_browser(line, key, client, request).await,
             Flow::WsTrust => vouched_for(line, client, request).await,
@@ -241,13 +258,13 @@ impl Machine {
         client: &str,
         request: &TokenRequest,
     ) -> Result<Tokens, Failure> {
-        let target = request.target()?;
+        request.target()?;
         let mut held =
             self.held(key, request.upn.as_deref()).ok_or_else(|| self.nothing_held(key))?;
         if is_due(&held.prt, line.wire.now_ms()) {
             self.renew_held(line, key, &mut held).await;
         }
-        let got = redeem(line, &held.registration, &held.prt, client, target).await;
+        let got = redeem(line, &held.registration, &held.prt, client, request).await;
         match &got {
             Ok(_) => self.note_learned(key, held.holder, Some(DeviceAuth::Success), None),
             Err(failure) => {

@@ -138,7 +138,9 @@ impl Admin<'_> {
 
     async fn set_user_enabled(&self, name: &str, enabled: bool) -> Result<KeyedUser, AdminError> {
         let (key, user) = self.user(name)?;
-        let done = self.world().directory.set_user_enabled(UserKey::Id(user.id), enabled).await?;
+        let (key_of, world) = (UserKey::Id(user.id), self.world());
+        let (settings, now) = (&world.tenant.settings, world.clock.now());
+        let done = world.directory.set_user_enabled(key_of, enabled, settings, now).await?;
         let user = done.map_err(|_| AdminError::UserUnknown(name.to_owned()))?;
         let (action, change) =
             if enabled { ("enable_user", "enable") } else { ("disable_user", "disable") };

@@ -1,7 +1,7 @@
 //! How Graph answers: JSON with its request ids, and the envelope of a refusal.
 //!
 //! Sections 12 (errors) of the device registration notes and 6 of the error notes. Codes, statuses and messages come from
-//! `server/data/graph.toml`. Left out: `odata.metadata=full`, and the claims challenge of continuous access evaluation.
+//! `server/data/graph.toml`. Left out: `odata.metadata=full`.
 
 use http::{HeaderMap, StatusCode};
 use linarite_core::refusal::{AccessRefusal, QueryRefusal};
@@ -12,6 +12,7 @@ use crate::services::call::Call;
 use crate::services::envelope;
 use crate::services::reply::{self, Reply};
 use crate::services::tables::fill;
+use crate::services::token;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -97,19 +98,11 @@ impl Refused {
 
 /// Says where a token is to be had, and why this one is refused when it was good once.
 fn challenge(call: &Call, refused: &Refused, message: &str, headers: &mut HeaderMap) {
-    let mut more = String::new();
-    if let Refused::Access(
-        AccessRefusal::UserUnknown
-        | AccessRefusal::UserDisabled
-        | AccessRefusal::DeviceDisabled
-        | AccessRefusal::DeviceDeleted
-        | AccessRefusal::DeviceUnknown,
-    ) = refused
-    {
-        more.push_str(", error=\"invalid_token\", error_description=\"");
-        more.push_str(&message.replace(['"', '\\'], "'"));
-        more.push('"');
-    }
+    let why = match refused {
+        Refused::Access(refusal) => token::why(call, *refusal, message),
+        Refused::Query(..) | Refused::Wire(..) | Refused::Broken(_) => None,
+    };
+    let more = why.map(|why| format!(", {}", why.text)).unwrap_or_default();
     envelope::challenge(call, "00000003-0000-0000-c000-000000000000", &more, headers);
 }
 

@@ -1,7 +1,7 @@
 //! The protected APIs of a world: they say who the caller is, or why its token is not accepted.
 //!
 //! One small API stands behind the host of every application of the world file that has one. It exists so that access can
-//! be seen to be granted and refused (FAQ A8, A16). Left out: everything else that a real API would do.
+//! be seen to be granted and refused (FAQ A8, A16 to A18). Left out: everything else that a real API would do.
 
 #[cfg(test)]
 mod tests;
@@ -14,8 +14,9 @@ use linarite_core::refusal::AccessRefusal;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::envelope;
 use super::reply::{self, Reply};
-use super::token::{accept, grant};
+use super::token::{accept, grant, why};
 use crate::world::apps::App;
 
 /// The routes of the service.
@@ -68,7 +69,7 @@ async fn me(call: Call) -> Reply {
     let audiences: Vec<&str> = app.resource.as_deref().into_iter().chain([id.as_str()]).collect();
     let accepted = match accept(&call, &app.key, &audiences) {
         Ok(Ok(accepted)) => accepted,
-        Ok(Err(refusal)) => return refuse_token(&call, refusal),
+        Ok(Err(refusal)) => return refuse_token(&call, app, refusal),
         Err(error) => {
             tracing::error!(%error, "the directory failed");
             call.note("detail", error.to_string());
@@ -90,14 +91,23 @@ async fn me(call: Call) -> Reply {
     reply::private_json(StatusCode::OK, &Value::Object(who))
 }
 
-fn refuse_token(call: &Call, refusal: AccessRefusal) -> Reply {
+fn refuse_token(call: &Call, app: &App, refusal: AccessRefusal) -> Reply {
     let mut reply = refuse(call, refusal.reason(), "");
     let message = call.world.tables.graph(refusal.reason()).map_or("", |row| row.message.as_str());
-    let text = if refusal == AccessRefusal::TokenMissing {
-        "Bearer".to_owned()
-    } else {
-        let message = message.replace(['"', '\\'], "'");
-        format!("Bearer error=\"invalid_token\", error_description=\"{message}\"")
+    let why = why(call, refusal, message);
+    let text = match (why, refusal) {
+        (Some(why), _) if why.comes_back => {
+            // Its client has to be told where sign-in is.
+            let (id, more) = (app.id.to_string(), format!(", {}", why.text));
+            envelope::challenge(call, &id, &more, reply.headers_mut());
+            return reply;
+        }
+        (Some(why), _) => format!("Bearer {}", why.text),
+        (None, AccessRefusal::TokenMissing) => "Bearer".to_owned(),
+        (None, _) => {
+            let message = message.replace(['"', '\\'], "'");
+            format!("Bearer error=\"invalid_token\", error_description=\"{message}\"")
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&text) {
         reply.headers_mut().insert(WWW_AUTHENTICATE, value);

@@ -1,4 +1,4 @@
-//! The protected API, and the hour after a disable (FAQ A8, A16, A17).
+//! The protected API, the hour after a disable, and the challenge for a disabled user (FAQ A8, A16 to A18).
 
 use http::{Method, StatusCode};
 use linarite_core::device::Device;
@@ -96,4 +96,28 @@ async fn a_disabled_device_is_refused_from_the_hour_on_and_accepted_again_once_e
     assert_eq!(denied[0]["counts_from"], "2026-03-02T10:00:00Z");
     set(true).await;
     assert_eq!(get(&world, "/me", Some(&token)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_challenge_for_a_disabled_user_says_where_to_go_and_what_to_ask_for() {
+    let world = world().await;
+    let mut claims = world.claims("bob", FILES, None);
+    claims.insert("xms_cc".to_owned(), serde_json::json!(["cp1"]));
+    let token = world.sign(&claims);
+    world.enable("bob", false).await;
+    world.advance(900);
+    let refused = get(&world, "/me", Some(&token)).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    let challenge = refused.header("www-authenticate");
+    let authority =
+        "authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\"";
+    assert!(
+        challenge.starts_with("Bearer realm=\"\", ") && challenge.contains(authority),
+        "{challenge}"
+    );
+    assert!(challenge.contains("error=\"insufficient_claims\""), "{challenge}");
+    // `{"access_token":{"nbf":{"essential":true,"value":"1772442000"}}}`, encoded by another tool.
+    let asked =
+        "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNzcyNDQyMDAwIn19fQ==";
+    assert!(challenge.ends_with(&format!("claims=\"{asked}\"")), "{challenge}");
 }

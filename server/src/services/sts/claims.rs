@@ -1,11 +1,13 @@
 //! The claims of access tokens and id tokens.
 //!
 //! Access tokens are of the first version's form, as those of the resources emulated here are; id tokens follow the
-//! endpoint. `deviceid` is there when the grant is bound to a device; resources go by it.
+//! endpoint. `deviceid` is there when the grant is bound to a device; resources go by it. `xms_cc` is there when resources
+//! go on asking about the user.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use linarite_core::access::Evaluation;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use super::request::Wanted;
 use crate::directory::Session;
 use crate::entropy::Stream;
 use crate::services::call::Call;
+use crate::services::token::CLIENT_CAPABILITY;
 use crate::world::apps::App;
 use crate::world::{ENROLLMENT_HOST, MANAGEMENT_PORTAL};
 
@@ -55,6 +58,8 @@ pub(super) struct AccessToken<'a> {
     uti: String,
     ver: &'static str,
     wids: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xms_cc: Option<[&'static str; 1]>,
 }
 
 /// The claims of an access token that ends at this moment.
@@ -92,6 +97,10 @@ pub(super) fn access_token<'a>(
         uti: unique(call),
         ver: "1.0",
         wids: user.roles.iter().map(|role| role.template_id()).collect(),
+        xms_cc: match wanted.evaluation {
+            Evaluation::Continuous => Some([CLIENT_CAPABILITY]),
+            Evaluation::AtIssue => None,
+        },
     }
 }
 

@@ -39,7 +39,8 @@ impl Issue<'_> {
     /// The answer, with its event in the journal.
     pub(super) fn answer(&self, call: &Call) -> Result<Value, Refused> {
         let (settings, now) = (&call.world.tenant.settings, call.now());
-        let until = now + settings.access_token_lifetime;
+        let lasting = self.wanted.evaluation.lifetime(settings);
+        let until = now + lasting;
         let access =
             claims::access_token(call, self.session, self.client, self.wanted, self.amr, until);
         let tokens = &call.world.keys.tokens;
@@ -52,7 +53,7 @@ impl Issue<'_> {
             scope: self.wanted.asked.clone(),
             until: (now + settings.refresh_token_lifetime).millis(),
         };
-        let lifetime = settings.access_token_lifetime.seconds();
+        let lifetime = lasting.seconds();
         let mut answer = Map::new();
         let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
         put("token_type", "Bearer".into());

@@ -59,10 +59,10 @@ pub(super) async fn exchange(
     if let Some(id) = &payload.client_id {
         call.note("client_id", id.chars().take(100).collect::<String>());
     }
-    let client_info = form.get("client_info") == Some("1");
     if jws.header().x5c.is_empty() {
-        use_prt(call, &jws, &payload, v2, client_info).await.map(Answer::Sealed)
+        use_prt(call, &jws, &payload, form, v2).await.map(Answer::Sealed)
     } else {
+        let client_info = form.get("client_info") == Some("1");
         request_prt(call, &jws, &payload, client_info).await.map(Answer::Clear)
     }
 }
@@ -273,8 +273,8 @@ async fn use_prt(
     call: &Call,
     jws: &Jws,
     payload: &Request,
+    form: &Parameters,
     v2: bool,
-    client_info: bool,
 ) -> Result<String, Refused> {
     let Shown { prt, key } = shown_prt(call, jws, payload)?;
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
@@ -282,7 +282,8 @@ async fn use_prt(
     let scope = payload.scope.as_deref().unwrap_or("openid");
     let renewal = scope.split_whitespace().any(|word| word == "aza");
     let resource = payload.resource.as_deref().filter(|resource| !resource.is_empty());
-    let asked = if renewal { wanted(call, None, scope)? } else { wanted(call, resource, scope)? };
+    let resource = resource.filter(|_| !renewal);
+    let asked = wanted(call, resource, scope)?.with_claims(call, form)?;
     let sign_in = SignIn {
         user: prt.holder.user(GrantKind::Session)?,
         device: prt.holder.device()?,
@@ -303,7 +304,7 @@ async fn use_prt(
         auth_time: prt.holder.auth_time,
         nonce: None,
         v2,
-        client_info,
+        client_info: form.get("client_info") == Some("1"),
     };
     let answer = if renewal {
         call.note("operation", "prt.renew");

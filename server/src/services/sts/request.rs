@@ -1,11 +1,14 @@
 //! Reading what all requests share: the tenant segment, the client and its secret, the resource and the scopes.
 
+use linarite_core::access::Evaluation;
 use linarite_core::conditional::{Platform, is_second_factor};
 use linarite_core::ids::AppId;
+use serde_json::{Map, Value};
 
 use super::refuse::Refused;
 use crate::directory::Purpose;
 use crate::services::call::Call;
+use crate::services::token::CLIENT_CAPABILITY;
 use crate::world::apps::App;
 
 /// The parameters of a form or a query; of repeated ones the first counts.
@@ -77,9 +80,33 @@ pub(super) struct Wanted {
     pub(super) app: AppId,
     /// Whether devices are registered or enrolled with it.
     pub(super) sets_up_devices: bool,
+    /// Who asks about the token's user while it lasts.
+    pub(super) evaluation: Evaluation,
 }
 
 impl Wanted {
+    /// The same with what the parameter `claims` says that the client understands. Other claims are for its user to bring:
+    /// what a policy of conditional access wants is asked at each request.
+    pub(super) fn with_claims(self, call: &Call, parameters: &Parameters) -> Result<Self, Refused> {
+        let Some(text) = parameters.get("claims") else { return Ok(self) };
+        let claims: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| Refused::wire("request-malformed"))?;
+        let said = claims.get("access_token").and_then(|of| of.get("xms_cc")).and_then(|of| {
+            let words = of.get("values").and_then(Value::as_array)?;
+            Some(
+                words
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .any(|word| word.eq_ignore_ascii_case(CLIENT_CAPABILITY)),
+            )
+        });
+        let takes_part =
+            call.world.apps.resource(&self.resource).is_some_and(|known| known.continuous_access);
+        let settings = &call.world.tenant.settings;
+        let evaluation = Evaluation::agreed(settings, takes_part, said.unwrap_or_default());
+        Ok(Self { evaluation, ..self })
+    }
+
     /// What a sign-in is for that is to end in tokens for this resource: conditional access is asked.
     pub(super) fn purpose(&self, call: &Call, amr: &[String]) -> Purpose {
         call.note("resource", self.resource.as_str());
@@ -141,6 +168,7 @@ pub(super) fn wanted(call: &Call, resource: Option<&str>, scope: &str) -> Result
         permissions,
         app: known.id,
         sets_up_devices: known.sets_up_devices,
+        evaluation: Evaluation::default(),
         resource,
     })
 }

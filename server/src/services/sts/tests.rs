@@ -8,7 +8,6 @@ use linarite_core::refusal::AssertionRefusal;
 use serde_json::Value;
 
 use super::router;
-use crate::directory::UserKey;
 use crate::keys::saml::{AssertionSpec, AuthnMethod, Claim, SamlVersion, Sealing, claims};
 use crate::services::token::testing::{Answer, START, TestWorld};
 
@@ -214,12 +213,11 @@ async fn what_cannot_be_read_is_refused_quickly() {
 #[tokio::test]
 async fn an_issuer_cannot_speak_for_users_of_other_domains_nor_for_disabled_ones() {
     let sts = Sts::start().await;
-    let dave = || UserKey::Key("dave".to_owned());
     let spec = sts.spec(SamlVersion::V2);
-    sts.0.world.directory.set_user_enabled(dave(), false).await.unwrap().unwrap();
+    sts.0.enable("dave", false).await;
     let answer = sts.give(&spec, Sealing::Good).await;
     assert_eq!(answer.json()["error_codes"][0], 50057, "{answer:?}");
-    sts.0.world.directory.set_user_enabled(dave(), true).await.unwrap().unwrap();
+    sts.0.enable("dave", true).await;
     // A password of the directory is no way in, even the right one.
     let form = [
         ("client_id", CLI),

@@ -89,6 +89,15 @@ fn asked(
     v2: bool,
     remembered: Option<(&str, &str)>,
 ) -> Result<Wanted, Refused> {
+    resource_asked(call, form, v2, remembered)?.with_claims(call, form)
+}
+
+fn resource_asked(
+    call: &Call,
+    form: &Parameters,
+    v2: bool,
+    remembered: Option<(&str, &str)>,
+) -> Result<Wanted, Refused> {
     let (resource, scope) = (form.get("resource"), form.get("scope"));
     if v2 {
         let scope = match (scope, remembered) {

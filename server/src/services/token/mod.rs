@@ -1,9 +1,9 @@
 //! Whether a resource accepts the bearer token of a request.
 //!
 //! The token is one of this world's (signature, tenant), its time has come and is not over by the world's clock, it is
-//! meant for this resource, and the directory still stands by its user and its device (FAQ A8, A16, A17). The token of an
+//! meant for this resource, and the directory still stands by its user and its device (FAQ A8, A16 to A18). The token of an
 //! application that calls for itself names neither; what it may do stands in its roles. A refusal is noted in the journal
-//! with its reason, and from when a revocation counts.
+//! with its reason, and from when a revocation counts. A client that can go back for another token is told what to ask for.
 
 #[cfg(test)]
 pub(in crate::services) mod testing;
@@ -12,17 +12,23 @@ mod tests;
 
 use std::sync::Arc;
 
-use linarite_core::access::{ApplicationUse, application_may};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use linarite_core::access::{ApplicationUse, Evaluation, application_may};
 use linarite_core::ids::{AppId, DeviceId, UserId};
 use linarite_core::refusal::AccessRefusal;
+use linarite_core::revocation::Revocation;
 use linarite_core::user::User;
 use linarite_core::vouched::ACCOUNT_TYPE;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use crate::clock::rfc3339;
-use crate::directory::DirectoryError;
+use crate::clock::{from_rfc3339, rfc3339};
+use crate::directory::{DirectoryError, UserKey};
 use crate::journal::{Fields, Kind};
+
+/// What a client that understands challenges says in `claims`, and its tokens then carry in `xms_cc`.
+pub const CLIENT_CAPABILITY: &str = "cp1";
 
 /// An accepted token.
 #[derive(Clone, Debug)]
@@ -125,9 +131,11 @@ fn judge(
                 Err(refusal) => Err(refusal),
                 Ok(Named::Application(application)) => Ok(Bearer::Application(application)),
                 Ok(Named::User(user, device)) => {
-                    let allowed = call.world.directory.check_access(user, device, call.now())?;
-                    if let (Err(_), Some(device)) = (&allowed, device) {
-                        note_revocation(call, device)?;
+                    let evaluation = evaluation(call, &claims);
+                    let directory = &call.world.directory;
+                    let allowed = directory.check_access(user, device, evaluation, call.now())?;
+                    if let Err(refusal) = &allowed {
+                        note_revocation(call, user, device, *refusal)?;
                     }
                     allowed.map(|user| Bearer::User(Accepted { user, claims, device }))
                 }
@@ -169,7 +177,7 @@ pub fn deny(call: &Call, resource: &str, refusal: AccessRefusal) {
     call.note("reason", refusal.reason());
     let mut fields = about(call, resource);
     fields.insert("reason", refusal.reason());
-    fields.copy(&call.facts(), &["operation", "target", "revoked", "counts_from"]);
+    fields.copy(&call.facts(), &["operation", "target", "revoked", "counts_from", "evaluation"]);
     call.record(Kind::AccessDenied, fields);
 }
 
@@ -220,17 +228,80 @@ fn note_claims(call: &Call, claims: &Map<String, Value>) {
     }
 }
 
-/// Notes since when the device is revoked and from when that counts here, for the reader of the journal.
-fn note_revocation(call: &Call, device: DeviceId) -> Result<(), DirectoryError> {
-    let Some(known) = call.world.directory.known_device(device)? else { return Ok(()) };
-    let standing = known.standing();
-    let revocations = [standing.deleted, standing.disabled];
+/// How the resource of a token that names a user evaluates it; sign-in has agreed on it with the client.
+fn evaluation(call: &Call, claims: &Map<String, Value>) -> Evaluation {
+    let capabilities = claims.get("xms_cc").and_then(Value::as_array).into_iter().flatten();
+    let mut words = capabilities.filter_map(Value::as_str);
+    if words.any(|word| word.eq_ignore_ascii_case(CLIENT_CAPABILITY)) {
+        call.note("evaluation", "continuous");
+        Evaluation::Continuous
+    } else {
+        Evaluation::AtIssue
+    }
+}
+
+/// Notes since when the user or the device is revoked and from when that counts here, for the reader of the journal.
+fn note_revocation(
+    call: &Call,
+    user: UserId,
+    device: Option<DeviceId>,
+    refusal: AccessRefusal,
+) -> Result<(), DirectoryError> {
+    let directory = &call.world.directory;
+    let revocations: [Option<Revocation>; 2] = if refusal == AccessRefusal::UserDisabled {
+        let user = directory.user(&UserKey::Id(user))?;
+        [user.and_then(|user| user.account.disabled), None]
+    } else {
+        let known = device.map(|device| directory.known_device(device)).transpose()?.flatten();
+        let standing = known.map(|known| *known.standing()).unwrap_or_default();
+        [standing.deleted, standing.disabled]
+    };
     let counting = revocations.into_iter().flatten().find(|r| r.resources <= call.now());
     if let Some(revocation) = counting {
         call.note("revoked", rfc3339(revocation.made));
         call.note("counts_from", rfc3339(revocation.resources));
     }
     Ok(())
+}
+
+/// What the challenge of a refusal says of the token that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The parameters of the challenge (RFC 6750, section 3).
+    pub text: String,
+    /// Whether they name claims to come back with.
+    pub comes_back: bool,
+}
+
+/// Why a token that was good once is refused for its user's or its device's sake. A client that understands it is told to
+/// come back with a token of after the revocation.
+pub fn why(call: &Call, refusal: AccessRefusal, message: &str) -> Option<Why> {
+    let of_user = match refusal {
+        AccessRefusal::UserUnknown | AccessRefusal::UserDisabled => true,
+        AccessRefusal::DeviceDisabled
+        | AccessRefusal::DeviceDeleted
+        | AccessRefusal::DeviceUnknown => false,
+        AccessRefusal::TokenMissing
+        | AccessRefusal::TokenInvalid
+        | AccessRefusal::TokenExpired
+        | AccessRefusal::AudienceWrong
+        | AccessRefusal::RoleMissing
+        | AccessRefusal::PermissionMissing
+        | AccessRefusal::UserMissing => return None,
+    };
+    let message = message.replace(['"', '\\'], "'");
+    if !(of_user && call.has_fact("evaluation")) {
+        let text = format!("error=\"invalid_token\", error_description=\"{message}\"");
+        return Some(Why { text, comes_back: false });
+    }
+    let revoked = call.facts().text("revoked").and_then(from_rfc3339);
+    let since = revoked.unwrap_or_else(|| call.now()).seconds().to_string();
+    let claims = json!({ "access_token": { "nbf": { "essential": true, "value": since } } });
+    let claims = STANDARD.encode(claims.to_string());
+    let text = format!(
+        "error=\"insufficient_claims\", error_description=\"{message}\", claims=\"{claims}\""
+    );
+    Some(Why { text, comes_back: true })
 }
 
 fn is_due(

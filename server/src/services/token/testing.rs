@@ -89,6 +89,13 @@ impl TestWorld {
         page.unwrap().items.into_iter().find(|device| device.display_name == name).unwrap()
     }
 
+    /// Allows or forbids a user to sign in.
+    pub(in crate::services) async fn enable(&self, key: &str, enabled: bool) {
+        let (key, world) = (UserKey::Key(key.to_owned()), &self.world);
+        let (settings, now) = (&world.tenant.settings, world.clock.now());
+        world.directory.set_user_enabled(key, enabled, settings, now).await.unwrap().unwrap();
+    }
+
     pub(in crate::services) fn advance(&self, seconds: i64) {
         self.world.clock.advance(Span::from_seconds(seconds));
     }

@@ -118,14 +118,55 @@ async fn the_directory_must_stand_by_user_and_device() {
         claims.insert("deviceid".to_owned(), id.to_string().into());
     });
     assert_eq!(strange_device, Err(AccessRefusal::DeviceUnknown));
-    let key = crate::directory::UserKey::Key("bob".to_owned());
-    world.world.directory.set_user_enabled(key, false).await.unwrap().unwrap();
-    assert_eq!(with_claims(&world, |_| {}), Err(AccessRefusal::UserDisabled));
     let denied = world.events("access.denied");
-    assert_eq!(denied.len(), 3);
-    assert_eq!(denied[2]["user"], "bob@contoso.test");
-    assert_eq!(denied[2]["resource"], "files");
-    assert_eq!(denied[2]["reason"], "token-user-disabled");
+    assert_eq!(denied.len(), 2);
+    assert_eq!(denied[1]["user"], "bob@contoso.test");
+    assert_eq!(denied[1]["resource"], "files");
+    assert_eq!(denied[1]["reason"], "token-device-unknown");
+}
+
+#[tokio::test]
+async fn a_disabled_users_token_is_good_to_its_end_but_where_the_resource_goes_on_asking() {
+    let world = world().await;
+    let (plain, continuous) = (
+        |_: &mut Map<String, Value>| {},
+        |claims: &mut Map<String, Value>| {
+            claims.insert("xms_cc".to_owned(), json!(["CP1"]));
+        },
+    );
+    // Both last two hours.
+    let before = world.world.clock.now();
+    let since = before.seconds();
+    let stamped = move |claims: &mut Map<String, Value>| {
+        for (name, value) in [("iat", since), ("nbf", since), ("exp", since + 7200)] {
+            claims.insert(name.to_owned(), value.into());
+        }
+    };
+    world.enable("bob", false).await;
+    for (seconds, told) in [(0, true), (899, true), (1, false), (1, false), (6298, false)] {
+        world.advance(seconds);
+        let asked = |more: fn(&mut Map<String, Value>)| {
+            with_claims(&world, |claims| {
+                stamped(claims);
+                more(claims);
+            })
+        };
+        assert!(asked(plain).is_ok());
+        let refused = asked(continuous);
+        assert_eq!(refused.is_ok(), told, "{:?}", world.world.clock.now());
+        assert!(told || refused == Err(AccessRefusal::UserDisabled));
+    }
+    let denied = world.events("access.denied");
+    assert_eq!(denied[0]["reason"], "token-user-disabled");
+    assert_eq!(denied[0]["evaluation"], "continuous");
+    assert_eq!(denied[0]["revoked"], "2026-03-02T09:00:00Z");
+    assert_eq!(denied[0]["counts_from"], "2026-03-02T09:15:00Z");
+    world.enable("bob", true).await;
+    let answer = with_claims(&world, |claims| {
+        stamped(claims);
+        continuous(claims);
+    });
+    assert!(answer.is_ok());
 }
 
 #[tokio::test]

@@ -15,9 +15,9 @@ use serde_json::Value;
 use self::messages::{Reply, Send};
 use super::authorize::{Form, query_value};
 use super::enrol::{BROKER, key_failure};
-use super::prt::{Target, redeem};
+use super::prt::redeem;
 use super::state::{Management, Prt, Registration};
-use super::token::plain_grant;
+use super::token::{TokenRequest, plain_grant};
 use crate::der;
 use crate::hresult;
 use crate::outcome::{Failure, Tokens};
@@ -88,7 +88,7 @@ pub(super) async fn agree(line: &Line, tokens: &Tokens, terms: Terms) -> Result<
     let refresh = tokens.refresh_token.as_deref().unwrap_or_default();
     let fields =
         [("client_id", BROKER), ("grant_type", "refresh_token"), ("refresh_token", refresh)];
-    let token = plain_grant(line, Target::Resource(RESOURCE), &fields).await?.access_token;
+    let token = plain_grant(line, &TokenRequest::of(RESOURCE), &fields).await?.access_token;
     let mark = if urls.terms.contains('?') { '&' } else { '?' };
     let url = format!(
         "{}{mark}redirect_uri={}&client-request-id={}&api-version=1.0&mode=azureadjoin",
@@ -157,8 +157,8 @@ pub(super) async fn enrol(
     kind: Enrolment,
 ) -> Result<String, Failure> {
     let url = agreed.urls.enrollment.as_str();
-    let target = Target::Resource(RESOURCE);
-    let token = redeem(line, registration, prt, BROKER, target).await?.access_token;
+    let wanted = TokenRequest::of(RESOURCE);
+    let token = redeem(line, registration, prt, BROKER, &wanted).await?.access_token;
     let discovered = exchange(line, url, &messages::discover(line, url, &prt.upn)).await?;
     let policy_url = discovered.text("EnrollmentPolicyServiceUrl").filter(|url| line.is_safe(url));
     let enrol_url = discovered.text("EnrollmentServiceUrl").filter(|url| line.is_safe(url));
