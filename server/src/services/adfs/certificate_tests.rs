@@ -5,7 +5,6 @@ use http::Method;
 use linarite_core::instant::{Instant, Span};
 
 use super::router;
-use crate::directory::UserKey;
 use crate::keys::saml::{AuthnMethod, Presented, claims};
 use crate::services::token::testing::{Answer, START, TestWorld};
 
@@ -217,7 +216,6 @@ async fn what_was_changed_or_moved_after_it_was_signed_is_refused() {
 #[tokio::test]
 async fn a_disabled_account_signs_in_with_no_certificate() {
     let world = adfs().await;
-    let dave = UserKey::Id(world.user("dave").id);
-    world.world.directory.set_user_enabled(dave, false).await.unwrap().unwrap();
+    world.enable("dave", false).await;
     assert_eq!(refused(&world, GOOD).await.0, "federated-user-disabled");
 }
