@@ -157,7 +157,8 @@ impl Run {
             os_version: "10".to_owned(),
             transport_key: None,
         };
-        let join = Join { kind, particulars, user: self.people[who].id, seed: 7, now: self.now() };
+        let user = self.people[who].id;
+        let join = Join { kind, particulars, user, second_factor: false, seed: 7, now: self.now() };
         let issue = move |_, _| Ok((key(number), ()));
         let said = self.directory.join(&self.tenant, join, issue).await.unwrap();
         let told = self.story.may_join(who);

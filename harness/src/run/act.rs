@@ -8,7 +8,7 @@ use linarite_server::clock::{ClockMode, Instant, Span as Length};
 use linarite_server::control::admin::Admin;
 use linarite_server::control::view;
 use linarite_server::journal::Kind;
-use linarite_windows::{Flow, Join, Machine, Register, Terms, TokenRequest};
+use linarite_windows::{Flow, Join, Machine, Register, SecondFactor, Terms, TokenRequest};
 use serde_json::{Map, Value, json};
 
 use super::seen::Seen;
@@ -217,6 +217,7 @@ async fn join(
         action.builtin_administrator.as_ref().map(|flag| flag.resolve(stage)).transpose()?;
     let terms = action.terms.as_ref().map(|terms| terms.resolve(stage)).transpose()?;
     let join = Join {
+        second_factor: second_factor(stage, context, action.second_factor.as_ref())?,
         windows_user: context.windows_user.clone(),
         upn,
         password,
@@ -227,6 +228,25 @@ async fn join(
         },
     };
     Ok(Seen::of_outcome(machine.join(&stage.wire.clone(), &join).await))
+}
+
+/// What the step's user answers a page that asks for a second factor. Who has no app has no code to type.
+fn second_factor(
+    stage: &Stage,
+    context: &Context,
+    answer: Option<&Tpl<String>>,
+) -> Result<Option<SecondFactor>, Box<Finding>> {
+    use linarite_server::directory::UserKey;
+    let Some(answer) = answer else { return Ok(None) };
+    let typed = answer.resolve(stage)?;
+    if typed != "authenticator" {
+        return Ok(Some(SecondFactor::Code(typed)));
+    }
+    let Some(key) = &context.user else { return Ok(None) };
+    let directory = &stage.world().directory;
+    let by_key = directory.user(&UserKey::Key(key.clone())).ok().flatten();
+    let found = by_key.or_else(|| directory.user(&UserKey::parse(key)).ok().flatten());
+    Ok(found.and_then(|user| user.account.totp).map(SecondFactor::Authenticator))
 }
 
 /// The resource of an app of the world, of one that every tenant has, or the name itself.
@@ -282,6 +302,7 @@ fn token_request(
             .map(|tpl| tpl.resolve(stage))
             .transpose()?
             .unwrap_or_default(),
+        second_factor: second_factor(stage, context, action.second_factor.as_ref())?,
     })
 }
 

@@ -20,6 +20,7 @@ pub mod refusal;
 pub mod registration;
 pub mod replication;
 pub mod revocation;
+pub mod second_factor;
 pub mod signin;
 pub mod tenant;
 pub mod user;

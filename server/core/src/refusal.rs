@@ -225,6 +225,8 @@ refusals! {
         HelloWithoutDevice = "hello-key-without-device",
         /// A Windows Hello key with a token whose user proved no second factor.
         HelloWithoutSecondFactor = "hello-key-without-second-factor",
+        /// The tenant wants a second factor of whoever joins, and the token does not say that there was one (FAQ A24).
+        SecondFactorMissing = "join-second-factor-missing",
     }
 }
 

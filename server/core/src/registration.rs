@@ -67,9 +67,16 @@ pub struct Particulars {
     pub transport_key: Option<Vec<u8>>,
 }
 
-/// Whether this user may join one more device.
-pub fn may_join(tenant: &Tenant, user: Option<&User>) -> Result<(), JoinRefusal> {
+/// Whether this user may join one more device; `second_factor` is whether its token says that it proved one.
+pub fn may_join(
+    tenant: &Tenant,
+    user: Option<&User>,
+    second_factor: bool,
+) -> Result<(), JoinRefusal> {
     let user = user.filter(|u| u.enabled).ok_or(JoinRefusal::UserRefused)?;
+    if tenant.mfa_to_join && !second_factor {
+        return Err(JoinRefusal::SecondFactorMissing);
+    }
     match tenant.may_join {
         MayJoin::Nobody => return Err(JoinRefusal::NotAllowed),
         MayJoin::Everyone => {}

@@ -26,6 +26,8 @@ pub struct Join {
     pub particulars: Particulars,
     /// The user of the token.
     pub user: UserId,
+    /// Whether the token says that its user proved a second factor.
+    pub second_factor: bool,
     /// The world's seed, from which ids follow.
     pub seed: u64,
     /// Now.
@@ -93,7 +95,7 @@ impl Directory {
         self.store
             .write(move |c| {
                 let user = rows::user_by_id(c, join.user)?;
-                if let Err(refusal) = may_join(&tenant, user.as_ref()) {
+                if let Err(refusal) = may_join(&tenant, user.as_ref(), join.second_factor) {
                     return Ok(Err(refusal));
                 }
                 let Some(user) = user else { return Ok(Err(JoinRefusal::UserRefused)) };

@@ -54,7 +54,7 @@ fn join() -> Join {
         os_version: "10".to_owned(),
         transport_key: None,
     };
-    Join { kind: JoinKind::Join, particulars, user: ALICE, seed: 7, now: NOW }
+    Join { kind: JoinKind::Join, particulars, user: ALICE, second_factor: false, seed: 7, now: NOW }
 }
 
 fn key() -> DeviceKey {

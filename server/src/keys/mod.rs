@@ -26,6 +26,7 @@ pub mod saml;
 pub mod seal;
 pub mod signer;
 pub mod tls;
+pub mod totp;
 pub mod transport;
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ record! {
         builtin_administrator: Option<Tpl<bool>>,
         /// How terms of use of the device management are answered. Default accept.
         terms: Option<Tpl<TermsAnswer>>,
+        /// What the user answers when a second factor is asked for: `authenticator`, or digits. Default nothing.
+        second_factor: Option<Tpl<String>>,
     }
 }
 
@@ -98,6 +100,9 @@ record! {
         /// Whether the client says that it understands claims challenges, so that resources ask about its user at each
         /// request. Default false.
         continuous_access: Option<Tpl<bool>>,
+        /// What the user answers a page that asks for a second factor: `authenticator` (the code that its app shows), or
+        /// digits. Default nothing.
+        second_factor: Option<Tpl<String>>,
     }
 }
 

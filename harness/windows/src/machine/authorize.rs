@@ -33,47 +33,55 @@ impl Machine {
         client: &str,
         request: &TokenRequest,
     ) -> Result<Tokens, Failure> {
-        let target = request.target()?;
-        let redirect_uri = request.redirect_uri.as_deref().unwrap_or(NATIVE_CLIENT);
-        let verifier = URL_SAFE_NO_PAD.encode(line.random::<32>("code-verifier"));
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-        let state = line.guid("state");
-        let (path, name, wanted) = match target {
-            Target::Resource(resource) => {
-                ("/common/oauth2/authorize", "resource", resource.to_owned())
-            }
-            Target::Scope(scope) => {
-                ("/common/oauth2/v2.0/authorize", "scope", format!("{scope} openid offline_access"))
-            }
-        };
-        let mut query = vec![
-            ("client_id", client),
-            ("response_type", "code"),
-            ("redirect_uri", redirect_uri),
-            ("state", &state),
-            ("code_challenge", &challenge),
-            ("code_challenge_method", "S256"),
-            (name, &wanted),
-        ];
-        if let Some(upn) = &request.upn {
-            query.push(("login_hint", upn));
-        }
         let mut cookies = Vec::new();
         if let Some(held) = self.held(key, request.upn.as_deref()) {
             let credential = cookie(line, &held.registration, &held.prt).await?;
             cookies.push(format!("x-ms-RefreshTokenCredential={credential}"));
         }
-        let start = line.login(&format!("{path}?{}", form(&query)));
-        let code = browse(line, start, cookies, redirect_uri, &state, request).await?;
-        let fields = [
-            ("client_id", client),
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", redirect_uri),
-            ("code_verifier", verifier.as_str()),
-        ];
-        plain_grant(line, request, &fields).await
+        by_code(line, client, request, cookies).await
     }
+}
+
+/// The flow from its first page to the tokens.
+pub(super) async fn by_code(
+    line: &Line,
+    client: &str,
+    request: &TokenRequest,
+    cookies: Vec<String>,
+) -> Result<Tokens, Failure> {
+    let target = request.target()?;
+    let redirect_uri = request.redirect_uri.as_deref().unwrap_or(NATIVE_CLIENT);
+    let verifier = URL_SAFE_NO_PAD.encode(line.random::<32>("code-verifier"));
+    let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+    let state = line.guid("state");
+    let (path, name, wanted) = match target {
+        Target::Resource(resource) => ("/common/oauth2/authorize", "resource", resource.to_owned()),
+        Target::Scope(scope) => {
+            ("/common/oauth2/v2.0/authorize", "scope", format!("{scope} openid offline_access"))
+        }
+    };
+    let mut query = vec![
+        ("client_id", client),
+        ("response_type", "code"),
+        ("redirect_uri", redirect_uri),
+        ("state", &state),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+        (name, &wanted),
+    ];
+    if let Some(upn) = &request.upn {
+        query.push(("login_hint", upn));
+    }
+    let start = line.login(&format!("{path}?{}", form(&query)));
+    let code = browse(line, start, cookies, redirect_uri, &state, request).await?;
+    let fields = [
+        ("client_id", client),
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", verifier.as_str()),
+    ];
+    plain_grant(line, request, &fields).await
 }
 
 /// Goes from page to page until the redirect address is reached; gives the code.
@@ -87,7 +95,7 @@ async fn browse(
 ) -> Result<String, Failure> {
     let mut url = start;
     let mut body: Option<String> = None;
-    let mut typed = false;
+    let (mut typed, mut answered) = (false, false);
     for _ in 0..MOST_PAGES {
         let ask = match body.take() {
             None => Ask::get(url.clone()),
@@ -111,9 +119,17 @@ async fn browse(
         }
         let page = String::from_utf8_lossy(&answer.body).into_owned();
         let form = Form::first(&page).filter(|_| answer.is_success());
-        let Some(mut found) = form.filter(|form| !(form.asks_password() && typed)) else {
+        let code = request.second_factor.as_ref().and_then(|own| own.typed(line.wire.now_ms()));
+        let stuck = |form: &Form| {
+            (form.asks_password() && typed) || (form.asks_code() && (answered || code.is_none()))
+        };
+        let Some(mut found) = form.filter(|form| !stuck(form)) else {
             return Err(page_failure(&answer, &page));
         };
+        if let (true, Some(code)) = (found.asks_code(), &code) {
+            answered = true;
+            found.fill(code, "");
+        }
         if found.asks_password() {
             typed = true;
             found.fill(request.upn()?, request.password()?);
@@ -255,6 +271,11 @@ impl Form {
         self.inputs.iter().any(|input| input.kind == "password")
     }
 
+    /// Whether it asks for the second factor.
+    fn asks_code(&self) -> bool {
+        self.inputs.iter().any(|input| input.name == "otc")
+    }
+
     pub(crate) fn fill(&mut self, upn: &str, password: &str) {
         for input in &mut self.inputs {
             match input.kind.as_str() {
@@ -325,6 +346,16 @@ mod tests {
         assert!(form.asks_password());
         form.fill("alice@contoso.test", "p w");
         assert_eq!(form.encoded(), "ctx=a%22b&login=alice%40contoso.test&passwd=p%20w");
+    }
+
+    #[test]
+    fn a_form_that_asks_for_a_code_is_told_from_one_that_asks_for_a_password() {
+        let page = r#"<form action="/x"><input type="hidden" name="ctx" value="c"/>
+            <input name="otc" type="text"/></form>"#;
+        let mut form = Form::first(page).unwrap();
+        assert!(form.asks_code() && !form.asks_password());
+        form.fill("123456", "");
+        assert_eq!(form.encoded(), "ctx=c&otc=123456");
     }
 
     #[test]

@@ -9,10 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::authorize::by_code;
 use super::federation::{self, Caller};
 use super::mdm::{self, Agreed, Terms};
 use super::realm::{Federation, Realm, realm};
+use super::second_factor::{SecondFactor, is_asked};
 use super::state::{DeviceAuth, Management, Registration, ServiceEntry, Tenant};
+use super::token::{Flow, TokenRequest};
 use crate::answers::{member, text};
 use crate::der;
 use crate::hresult;
@@ -27,6 +30,9 @@ pub(crate) const BROKER: &str = "29d9ed98-a469-4536-ade2-f981bc1d605e";
 
 /// The registration service as a resource.
 pub(super) const REGISTRATION_RESOURCE: &str = "urn:ms-drs:enterpriseregistration.windows.net";
+
+/// Where the sign-in page of a join leads.
+const JOIN_REDIRECT: &str = "ms-aadj-redir://auth/drs";
 
 /// `JoinType` of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,20 +66,33 @@ pub(super) fn in_phase(phase: &'static str) -> impl FnOnce(Failure) -> EnrolFail
     move |failure| EnrolFailure { phase, failure }
 }
 
+/// Who joins or registers, and what it answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signer<'a> {
+    pub(super) upn: &'a str,
+    pub(super) password: &'a str,
+    pub(super) second_factor: Option<&'a SecondFactor>,
+}
+
 /// Registers the machine (or one user's account on it) from beginning to end.
 pub(super) async fn enrol(
     line: &Line,
     name: &str,
     join_type: JoinType,
-    upn: &str,
-    password: &str,
+    user: Signer<'_>,
     terms: Terms,
 ) -> Result<Enrolled, EnrolFailure> {
+    let Signer { upn, password, .. } = user;
     let domain = domain_of(upn).map_err(in_phase("pre-check"))?;
     let tenant = discover(line, domain).await.map_err(in_phase("discover"))?;
     let realm = realm(line, upn, Speaker::Registration).await.map_err(in_phase("discover"))?;
     let tokens = match &realm {
-        Realm::Managed => registration_token(line, &tenant, upn, password).await,
+        Realm::Managed => match registration_token(line, &tenant, upn, password).await {
+            Err(failure) if user.second_factor.is_some() && is_asked(failure.info.aadsts) => {
+                token_by_page(line, &tenant, user).await
+            }
+            asked => asked,
+        },
         Realm::Federated(federation) => {
             federated_token(line, &tenant, federation, Caller::User { upn, password }).await
         }
@@ -192,8 +211,7 @@ pub(super) async fn registration_token(
     upn: &str,
     password: &str,
 ) -> Result<Tokens, Failure> {
-    let resource =
-        if tenant.join.id.is_empty() { REGISTRATION_RESOURCE } else { tenant.join.id.as_str() };
+    let resource = registration_resource(tenant);
     let fields = [
         ("client_id", BROKER),
         ("grant_type", "password"),
@@ -211,6 +229,26 @@ pub(super) async fn registration_token(
         return Err(answer.unexpected(hresult::INVALID_DATA, "a token in JSON"));
     };
     answer.tokens(&json)
+}
+
+/// The resource that discovery names.
+fn registration_resource(tenant: &Tenant) -> &str {
+    if tenant.join.id.is_empty() { REGISTRATION_RESOURCE } else { tenant.join.id.as_str() }
+}
+
+/// The same token by the sign-in page, where the user can answer more than a password.
+async fn token_by_page(line: &Line, tenant: &Tenant, user: Signer<'_>) -> Result<Tokens, Failure> {
+    let request = TokenRequest {
+        client: BROKER.to_owned(),
+        resource: Some(registration_resource(tenant).to_owned()),
+        flow: Flow::AuthCode,
+        upn: Some(user.upn.to_owned()),
+        password: Some(user.password.to_owned()),
+        redirect_uri: Some(JOIN_REDIRECT.to_owned()),
+        second_factor: user.second_factor.cloned(),
+        ..TokenRequest::default()
+    };
+    by_code(line, BROKER, &request, Vec::new()).await
 }
 
 /// The token endpoint that discovery named, else the well-known one.

@@ -5,11 +5,12 @@
 //! message and no byte on the wire (FAQ A27). An account that was just registered fetches its primary refresh token on a
 //! best-effort basis, as the broker does.
 
-use super::enrol::{EnrolFailure, JoinType, enrol};
+use super::enrol::{EnrolFailure, JoinType, Signer, enrol};
 use super::federation::{self, Caller};
 use super::mdm::{self, Agreed, Enrolment, Terms};
 use super::prt::{Credential, acquire, diagnostics, learned};
 use super::realm::Realm;
+use super::second_factor::SecondFactor;
 use super::state::{DeviceAuth, FailedJoin, Registration, WorkAccount};
 use super::{Machine, sign_in};
 use crate::hresult;
@@ -32,6 +33,8 @@ pub struct Join {
     pub builtin_administrator: bool,
     /// How terms of use of the device management are answered.
     pub terms: Terms,
+    /// What the user answers when the tenant wants a second factor of whoever joins.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// Add Work or School Account.
@@ -47,6 +50,8 @@ pub struct Register {
     pub builtin_administrator: bool,
     /// How terms of use of the device management are answered.
     pub terms: Terms,
+    /// What the user answers when the tenant wants a second factor of whoever joins.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// The enrolment of a join that was refused by device management shows as the dialogue of FAQ A26.
@@ -86,8 +91,12 @@ impl Machine {
             return outcome;
         }
         let line = self.line(wire);
-        let (name, upn, password) = (&self.spec.name, &request.upn, &request.password);
-        let enrolled = enrol(&line, name, JoinType::Join, upn, password, request.terms).await;
+        let user = Signer {
+            upn: &request.upn,
+            password: &request.password,
+            second_factor: request.second_factor.as_ref(),
+        };
+        let enrolled = enrol(&line, &self.spec.name, JoinType::Join, user, request.terms).await;
         let (registration, realm, agreed) = match enrolled {
             Ok(enrolled) => (enrolled.registration, enrolled.realm, enrolled.agreed),
             Err(EnrolFailure { phase, failure }) => {
@@ -217,9 +226,14 @@ impl Machine {
             return refusal;
         }
         let line = self.line(wire);
-        let (upn, password) = (request.upn.as_str(), request.password.as_str());
+        let upn = request.upn.as_str();
+        let user = Signer {
+            upn,
+            password: &request.password,
+            second_factor: request.second_factor.as_ref(),
+        };
         let name = self.spec.name.clone();
-        let enrolled = enrol(&line, &name, JoinType::Register, upn, password, request.terms).await;
+        let enrolled = enrol(&line, &name, JoinType::Register, user, request.terms).await;
         let (mut registration, tokens, agreed) = match enrolled {
             Ok(enrolled) => (enrolled.registration, enrolled.tokens, enrolled.agreed),
             Err(EnrolFailure { failure, .. }) => return refused(failure),

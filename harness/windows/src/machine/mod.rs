@@ -17,6 +17,7 @@ mod leave;
 mod mdm;
 mod prt;
 mod realm;
+mod second_factor;
 mod sign_in;
 pub(crate) mod state;
 mod token;
@@ -37,6 +38,7 @@ pub use self::events::Event;
 pub use self::hybrid::{ComputerObject, DomainPolicy};
 pub use self::join::{Join, Register};
 pub use self::mdm::Terms;
+pub use self::second_factor::SecondFactor;
 pub use self::token::{Flow, TokenRequest, client_id};
 
 /// The operating systems whose client is emulated, and those that are only known by name.

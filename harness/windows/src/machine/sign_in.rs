@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Machine;
-use super::enrol::{Enrolled, JoinType, domain_of, enrol};
+use super::enrol::{Enrolled, JoinType, Signer, domain_of, enrol};
 use super::mdm::Terms;
 use super::prt::{diagnostics, logon_status};
 use super::realm::realm;
@@ -100,8 +100,8 @@ impl Machine {
     /// Joins again with the account that signs in, in place of a join that is marked for recovery. A failure shows in
     /// what the sign-in then meets with the old join; the mark stays.
     async fn recover(&mut self, line: &Line, upn: &str, password: &str) {
-        let enrolled =
-            enrol(line, &self.spec.name, JoinType::Join, upn, password, Terms::Accept).await;
+        let user = Signer { upn, password, second_factor: None };
+        let enrolled = enrol(line, &self.spec.name, JoinType::Join, user, Terms::Accept).await;
         if let Ok(Enrolled { registration, .. }) = enrolled {
             self.memory.device = Some(registration);
             self.memory.recovery = false;

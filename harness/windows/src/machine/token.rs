@@ -13,6 +13,7 @@ use super::enrol::BROKER;
 use super::federation::{self, Caller};
 use super::prt::{Target, diagnostics, is_due, is_refusal, learned, redeem, renew};
 use super::realm::{Realm, realm};
+use super::second_factor::SecondFactor;
 use super::state::{DeviceAuth, Prt, PrtDiagnostics, Registration};
 use crate::hresult;
 use crate::outcome::{Failure, Outcome, Tokens};
@@ -72,6 +73,8 @@ pub struct TokenRequest {
     /// Whether the client says that it understands claims challenges, so that resources may ask about its user at each
     /// request.
     pub continuous_access: bool,
+    /// What the user answers a page that asks for a second factor; without it, nothing.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// What a client that understands claims challenges sends along (client-msal.md, section 4).

@@ -91,6 +91,7 @@ async fn the_builtin_administrator_is_refused_in_silence() {
     assert!(stage.steps().await.is_empty(), "not a byte is sent");
     let as_ann = Join {
         terms: Terms::Accept,
+        second_factor: None,
         windows_user: Some("ann".to_owned()),
         upn: "alice@contoso.test".to_owned(),
         password: "x".to_owned(),
@@ -217,6 +218,7 @@ async fn each_windows_user_has_a_work_account_of_its_own() {
     let mut machine = Machine::new(spec);
     let add = |user: &str, upn: &str| Register {
         terms: Terms::Accept,
+        second_factor: None,
         windows_user: Some(user.to_owned()),
         upn: upn.to_owned(),
         password: "x".to_owned(),

@@ -83,6 +83,7 @@ async fn enrolled(call: &Call, request: &Request) -> Result<Reply, Refused> {
             transport_key: None,
         },
         user: accepted.user.id,
+        second_factor: accepted.second_factor(),
         seed: call.world.entropy.seed(),
         now: call.now(),
     };

@@ -5,7 +5,6 @@
 
 use http::StatusCode;
 use http::header::HeaderValue;
-use linarite_core::conditional::is_second_factor;
 use linarite_core::registration::HelloProof;
 use serde_json::{Value, json};
 
@@ -50,11 +49,10 @@ async fn registered(call: &Call) -> Result<Reply, Refused> {
     let id: [u8; 32] = from_either(&key_id(&blob))
         .and_then(|id| id.try_into().ok())
         .ok_or_else(|| invalid("no key id".to_owned()))?;
-    let amr = accepted.claims.get("amr").and_then(Value::as_array).into_iter().flatten();
     let proof = HelloProof {
         user: accepted.user.id,
         device: accepted.device,
-        second_factor: amr.filter_map(Value::as_str).any(is_second_factor),
+        second_factor: accepted.second_factor(),
     };
     call.world.directory.register_hello_key(id, proof, blob, call.now()).await??;
     let kid = call.world.entropy.guid(Stream::Trace);

@@ -166,6 +166,7 @@ async fn joined(call: &Call) -> Result<Reply, Refused> {
         kind,
         particulars,
         user: accepted.user.id,
+        second_factor: accepted.second_factor(),
         seed: call.world.entropy.seed(),
         now: call.now(),
     };

@@ -6,7 +6,8 @@
 //! one of an older password: there the user signs in by hand.
 //! A user of a federated domain is sent to its federation server ([`passive`]).
 //! The hybrid response type `code id_token` hands the id token over with the code, by a form only.
-//! Left out: session cookies, consent, second factors, other response types.
+//! A policy that asks for a second factor leads to the page for it ([`second_factor`]).
+//! Left out: session cookies, consent, other response types.
 
 use linarite_core::refusal::GrantRefusal;
 use linarite_core::signin::GrantKind;
@@ -21,8 +22,9 @@ use super::passive;
 use super::prt::{Request, Shown, shown_prt};
 use super::refuse::Refused;
 use super::request::{Parameters, known_client, tenant_segment, wanted};
+use super::second_factor;
 use super::token::enter;
-use crate::directory::{DeviceEvidence, Session, SignIn, UserEvidence};
+use crate::directory::{DeviceEvidence, Purpose, Session, SignIn, UserEvidence};
 use crate::journal::Kind;
 use crate::keys::jose::Jws;
 use crate::services::call::Call;
@@ -131,11 +133,13 @@ async fn begin(call: &Call) -> Result<Reply, Failed> {
     let by_hand = ["login", "select_account"].map(Some).contains(&parameters.get("prompt"));
     let silent = parameters.get("prompt") == Some("none");
     if let Some(credential) = credential(call).filter(|_| !by_hand) {
-        match single_sign_on(call, &asked, &credential).await {
+        match single_sign_on(call, &asked, &credential, !silent).await {
             Ok(Some(reply)) => return Ok(reply),
             Ok(None) => {}
             // Nobody looks at a page of a silent request: its client learns of the policy.
-            Err(Failed::Page(refused)) if silent && refused.is_of_policy() => {
+            Err(Failed::Page(refused))
+                if silent && (refused.is_of_policy() || refused.asks_second_factor()) =>
+            {
                 return Err(Failed::Redirect(Box::new(asked), refused));
             }
             Err(failed) => return Err(failed),
@@ -159,7 +163,7 @@ fn form(
     refused: Option<&super::refuse::Shown>,
 ) -> Result<Reply, Failed> {
     let name = known_client(call, &asked.client)?.name.clone();
-    let ctx = new_interaction(call, asked.clone())?;
+    let ctx = new_interaction(call, asked.clone(), None)?;
     let tenant = call.segment(0).unwrap_or_default();
     let action = call.url(&call.link.host, &format!("/{tenant}/login"));
     Ok(pages::sign_in(call, &name, &ctx, &action, login, refused))
@@ -180,6 +184,11 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
     let ctx = parameters.get("ctx").or_else(|| parameters.get("flowtoken"));
     let interaction: Interaction = open(call, ctx.unwrap_or_default())?;
     in_time(call, interaction.until)?;
+    if let Some(proved) = interaction.proved {
+        call.note("client_id", interaction.asked.client.as_str());
+        let typed = parameters.get("otc").unwrap_or_default();
+        return second_factor::submitted(call, &interaction.asked, proved, typed).await;
+    }
     let upn = parameters.get("login").unwrap_or_default().to_owned();
     call.note("client_id", interaction.asked.client.as_str());
     call.note("user", upn.as_str());
@@ -199,11 +208,8 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
         now: call.now(),
         purpose: wanted.purpose(call, &["pwd".to_owned()]),
     };
-    match enter(call, sign_in).await {
-        Ok(session) => {
-            let holder = holder(call, &session, &interaction.asked, &["pwd"])?;
-            finish(call, &session, holder, &interaction.asked)
-        }
+    match admit(call, &interaction.asked, sign_in, &["pwd"], true).await {
+        Ok(reply) => Ok(reply),
         Err(refused) if refused.is_of_policy() => Err(refused.into()),
         Err(refused) => {
             let refused = refused.with("user", upn.as_str());
@@ -214,14 +220,41 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
     }
 }
 
-pub(super) fn holder(
+/// Goes on with a sign-in: back to the client, or to the page for the second factor when that is all that is missing and
+/// somebody sits there.
+pub(super) async fn admit<S: AsRef<str>>(
+    call: &Call,
+    asked: &Asked,
+    sign_in: SignIn,
+    amr: &[S],
+    somebody: bool,
+) -> Result<Reply, Refused> {
+    // Who it is, without asking the policies.
+    let bare =
+        SignIn { once: Vec::new(), purpose: Purpose::PrimaryRefreshToken, ..sign_in.clone() };
+    match enter(call, sign_in).await {
+        Ok(session) => {
+            let holder = holder(call, &session, asked, amr)?;
+            finish(call, &session, holder, asked)
+        }
+        Err(refused) if refused.asks_second_factor() && somebody => {
+            let session = enter(call, bare).await?;
+            let proved = holder(call, &session, asked, amr)?;
+            let shown = refused.shown(call);
+            second_factor::ask(call, asked, proved, &session.user.upn, shown.as_ref(), false)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+fn holder<S: AsRef<str>>(
     call: &Call,
     session: &Session,
     asked: &Asked,
-    amr: &[&str],
+    amr: &[S],
 ) -> Result<Holder, Refused> {
     let client = known_client(call, &asked.client)?;
-    let amr: Vec<String> = amr.iter().map(|&word| word.to_owned()).collect();
+    let amr: Vec<String> = amr.iter().map(|word| word.as_ref().to_owned()).collect();
     let wanted = wanted(call, Some(&asked.resource), &asked.scope)?;
     let issue = Issue {
         session,
@@ -237,12 +270,7 @@ pub(super) fn holder(
 }
 
 /// Sends the client its code.
-pub(super) fn finish(
-    call: &Call,
-    session: &Session,
-    holder: Holder,
-    asked: &Asked,
-) -> Result<Reply, Failed> {
+fn finish(call: &Call, session: &Session, holder: Holder, asked: &Asked) -> Result<Reply, Refused> {
     note_session(call, session);
     let amr = holder.amr.clone();
     let code = new_code(call, holder, asked.clone())?;
@@ -321,6 +349,7 @@ async fn single_sign_on(
     call: &Call,
     asked: &Asked,
     credential: &str,
+    somebody: bool,
 ) -> Result<Option<Reply>, Failed> {
     let Ok(jws) = Jws::parse(credential) else { return Ok(None) };
     let Ok(payload) = jws.payload_json::<Request>() else { return Ok(None) };
@@ -337,23 +366,20 @@ async fn single_sign_on(
         now: call.now(),
         purpose: wanted(call, Some(&asked.resource), &asked.scope)?.purpose(call, &prt.holder.amr),
     };
-    let session = match enter(call, sign_in).await {
-        Ok(session) => session,
+    match admit(call, asked, sign_in, &prt.holder.amr, somebody).await {
+        Ok(reply) => Ok(Some(reply)),
         Err(refused) if refused.reason == GrantRefusal::NonceUsed.reason() => {
-            return fresh_nonce(call).map(Some);
+            fresh_nonce(call).map(Some)
         }
         // The session is over; the user signs in by hand, with the new password.
         Err(refused) if refused.reason == GrantRefusal::SessionPasswordChanged.reason() => {
             if let Some(shown) = refused.shown(call) {
                 refused.note(call, shown.code);
             }
-            return Ok(None);
+            Ok(None)
         }
-        Err(refused) => return Err(refused.into()),
-    };
-    let amr: Vec<&str> = prt.holder.amr.iter().map(String::as_str).collect();
-    let holder = holder(call, &session, asked, &amr)?;
-    finish(call, &session, holder, asked).map(Some)
+        Err(refused) => Err(refused.into()),
+    }
 }
 
 /// Sends the browser back with a nonce of now.

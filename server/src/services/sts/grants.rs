@@ -50,15 +50,19 @@ impl Holder {
         }
     }
 
+    /// Whose it is.
+    pub(super) fn user_id(&self) -> Result<UserId, GrantRefusal> {
+        self.user.parse().map_err(|_| GrantRefusal::Unreadable)
+    }
+
     /// What the user shows with the grant.
     pub(super) fn user(&self, kind: GrantKind) -> Result<UserEvidence, GrantRefusal> {
-        let user = self.user.parse().map_err(|_| GrantRefusal::Unreadable)?;
-        Ok(UserEvidence::Grant { user, epoch: self.epoch, kind, bound: None })
+        Ok(UserEvidence::Grant { user: self.user_id()?, epoch: self.epoch, kind, bound: None })
     }
 
     /// What the user shows with the grant where the device shows its certificate: the grant's own device counts too.
     pub(super) fn user_and_device(&self) -> Result<UserEvidence, GrantRefusal> {
-        let user = self.user.parse().map_err(|_| GrantRefusal::Unreadable)?;
+        let user = self.user_id()?;
         let bound = match self.device()? {
             DeviceEvidence::Grant { device, epoch } => Some((device, epoch)),
             DeviceEvidence::None | DeviceEvidence::Certificate(_) => None,
@@ -159,6 +163,9 @@ impl Grant for Code {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Interaction {
     pub(super) asked: Asked,
+    /// Who proved who it is, and in which ways; a second factor is what is due then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) proved: Option<Holder>,
     /// Milliseconds.
     pub(super) until: i64,
 }
@@ -237,8 +244,12 @@ impl Code {
 }
 
 /// Makes an interaction.
-pub(super) fn new_interaction(call: &Call, asked: Asked) -> Result<String, GrantRefusal> {
-    seal(call, &Interaction { asked, until: (call.now() + INTERACTION).millis() })
+pub(super) fn new_interaction(
+    call: &Call,
+    asked: Asked,
+    proved: Option<Holder>,
+) -> Result<String, GrantRefusal> {
+    seal(call, &Interaction { asked, proved, until: (call.now() + INTERACTION).millis() })
 }
 
 /// Sends an interaction away, to a federation server.

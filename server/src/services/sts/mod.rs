@@ -20,6 +20,7 @@ mod realm;
 mod refuse;
 mod request;
 mod saml;
+mod second_factor;
 mod token;
 
 #[cfg(test)]

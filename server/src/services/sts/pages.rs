@@ -27,6 +27,17 @@ struct SignIn<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "second-factor.html")]
+struct SecondFactor<'a> {
+    style: &'static str,
+    user: &'a str,
+    error: Option<&'a str>,
+    action: &'a str,
+    ctx: &'a str,
+    config: String,
+}
+
+#[derive(Template)]
 #[template(path = "message.html")]
 struct Message<'a> {
     style: &'static str,
@@ -126,6 +137,43 @@ pub(super) fn sign_in(
             action,
             ctx,
             login,
+            config: config(&values),
+        },
+    )
+}
+
+/// The form that asks for the second factor, and why when it is asked again.
+pub(super) fn second_factor(
+    call: &Call,
+    user: &str,
+    ctx: &str,
+    action: &str,
+    shown: Option<&Shown>,
+    again: bool,
+) -> Reply {
+    let mut values = json!({
+        "pgid": "ConvergedTFA",
+        "urlPost": action,
+        "sFT": ctx,
+        "sFTName": "flowToken",
+        "sCtx": ctx,
+        "canary": call.request_id.to_string(),
+        "sessionId": call.correlation_id.to_string(),
+        "correlationId": call.correlation_id.to_string(),
+    });
+    if let (Some(shown), Value::Object(members)) = (shown, &mut values) {
+        members.insert("sErrorCode".to_owned(), shown.code.to_string().into());
+        members.insert("iErrorCode".to_owned(), shown.code.into());
+        members.insert("sErrTxt".to_owned(), shown.text.as_str().into());
+    }
+    rendered(
+        StatusCode::OK,
+        &SecondFactor {
+            style: STYLE,
+            user,
+            error: shown.filter(|_| again).map(|shown| shown.text.as_str()),
+            action,
+            ctx,
             config: config(&values),
         },
     )

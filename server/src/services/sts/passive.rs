@@ -7,12 +7,11 @@
 
 use linarite_core::tenant::Realm;
 
-use super::authorize::{Failed, fail, finish, holder};
+use super::authorize::{Failed, admit, fail};
 use super::grants::{Asked, Away, in_time, new_away, open};
 use super::refuse::Refused;
 use super::request::{Parameters, wanted};
 use super::saml::{judged, unreadable};
-use super::token::enter;
 use crate::directory::{DeviceEvidence, SignIn};
 use crate::keys::saml::SamlVersion;
 use crate::keys::saml::xml::{self, Limits};
@@ -79,10 +78,8 @@ async fn back(call: &Call) -> Result<Reply, Failed> {
         now: call.now(),
         purpose: wanted.purpose(call, &shown.amr),
     };
-    let session = enter(call, session).await.map_err(|r| r.with("user", shown.upn.as_str()))?;
-    let amr: Vec<&str> = shown.amr.iter().map(String::as_str).collect();
-    let holder = holder(call, &session, &sign_in.asked, &amr)?;
-    finish(call, &session, holder, &sign_in.asked)
+    let admitted = admit(call, &sign_in.asked, session, &shown.amr, true).await;
+    Ok(admitted.map_err(|refused| refused.with("user", shown.upn.as_str()))?)
 }
 
 /// The one assertion in the answer of a federation server, as it stands there, and its version; or what is wrong.

@@ -6,7 +6,7 @@
 use http::StatusCode;
 use linarite_core::device::{KnownDevice, TrustType};
 use linarite_core::ids::PolicyId;
-use linarite_core::refusal::{AssertionRefusal, GrantRefusal, SessionRefusal};
+use linarite_core::refusal::{AssertionRefusal, GrantRefusal, PolicyRefusal, SessionRefusal};
 use serde_json::json;
 
 use crate::directory::Denied;
@@ -93,6 +93,11 @@ impl Refused {
     /// Whether a policy of conditional access is behind it.
     pub(super) const fn is_of_policy(&self) -> bool {
         !self.policies.is_empty()
+    }
+
+    /// Whether the user could go on by proving a second factor.
+    pub(super) fn asks_second_factor(&self) -> bool {
+        self.reason == PolicyRefusal::SecondFactorRequired.reason()
     }
 
     /// A particular that it was filled with.

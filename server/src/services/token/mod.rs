@@ -15,6 +15,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use linarite_core::access::{ApplicationUse, Evaluation, application_may};
+use linarite_core::conditional::is_second_factor;
 use linarite_core::ids::{AppId, DeviceId, UserId};
 use linarite_core::refusal::AccessRefusal;
 use linarite_core::revocation::Revocation;
@@ -39,6 +40,14 @@ pub struct Accepted {
     pub claims: Arc<Map<String, Value>>,
     /// The device that it is bound to.
     pub device: Option<DeviceId>,
+}
+
+impl Accepted {
+    /// Whether the token says that its user proved a second factor.
+    pub fn second_factor(&self) -> bool {
+        let amr = self.claims.get("amr").and_then(Value::as_array);
+        amr.into_iter().flatten().filter_map(Value::as_str).any(is_second_factor)
+    }
 }
 
 /// An application that calls for itself.
