@@ -370,6 +370,8 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
     } else if let Some(node) = &action.manage_device {
         let act: ManageDevice = described(stage, node)?;
         admin.manage_device(&act.device, act.managed, act.compliant).await.map(drop)
+    } else if let Some(node) = &action.mdm {
+        admin.set_mdm(&described(stage, node)?).await.map(drop)
     } else if let Some(of) = &action.delete_policy {
         admin.delete_policy(&text(of)?).await
     } else if let Some(node) = &action.reset_password {

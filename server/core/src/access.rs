@@ -7,6 +7,7 @@
 //! Left out: conditional access, which is asked when a token is issued; of the other events that resources learn of, a new
 //! password and revoked sessions.
 
+use crate::conditional::Platform;
 use crate::device::KnownDevice;
 use crate::instant::{Instant, Span};
 use crate::refusal::{AccessRefusal, DeviceRefusal};
@@ -75,6 +76,8 @@ pub fn with_token(
 pub enum DeviceChange {
     /// Enable, disable or rename it.
     Update,
+    /// Say whether it is managed, and compliant.
+    Manage,
     /// Delete it.
     Delete,
 }
@@ -88,6 +91,13 @@ pub enum ApplicationUse {
     ReadUsers,
     /// Change device records.
     ChangeDevices,
+}
+
+/// Whether an application, as an approved device management, may say of such a device that it is managed or compliant: of
+/// one with Windows only. Those who run the service's own device management may of any.
+pub fn application_may_manage(os: &str) -> Result<(), AccessRefusal> {
+    let windows = Platform::of_record(os) == Some(Platform::Windows);
+    if windows { Ok(()) } else { Err(AccessRefusal::PermissionMissing) }
 }
 
 impl ApplicationUse {
@@ -125,6 +135,7 @@ pub fn application_may<S: AsRef<str>>(
 pub fn may_change(user: &User, change: DeviceChange) -> Result<(), AccessRefusal> {
     let roles: &[Role] = match change {
         DeviceChange::Update => &[Role::GlobalAdministrator, Role::CloudDeviceAdministrator],
+        DeviceChange::Manage => &[Role::GlobalAdministrator, Role::IntuneAdministrator],
         DeviceChange::Delete => {
             &[Role::GlobalAdministrator, Role::CloudDeviceAdministrator, Role::IntuneAdministrator]
         }
@@ -200,6 +211,13 @@ mod tests {
         assert_eq!(Evaluation::agreed(&Era::Y2017.settings(), true, true), Evaluation::AtIssue);
         assert_eq!(Evaluation::AtIssue.lifetime(&now), Span::from_minutes(60));
         assert_eq!(Evaluation::Continuous.lifetime(&now), Span::from_minutes(28 * 60));
+    }
+
+    #[test]
+    fn an_application_manages_computers_with_windows_only() {
+        for (os, may) in [("Windows", true), ("windows 10", true), ("IPhone", false), ("", false)] {
+            assert_eq!(application_may_manage(os).is_ok(), may, "{os}");
+        }
     }
 
     #[test]

@@ -14,13 +14,14 @@ use super::admin::{CreateDevice, CreateUser};
 use super::error::Refusal;
 use super::guard::{self, Shared};
 use super::handlers::{
-    clock, devices, faults, journal, policies, snapshots, stream, users, worlds,
+    clock, devices, faults, journal, mdm, policies, snapshots, stream, users, worlds,
 };
 use super::openapi;
 use super::snapshots::SnapshotView;
 use super::view::{DeletedDeviceView, DeviceView, UserView};
 use crate::faults::FaultStatus;
 use crate::services::reply;
+use crate::world::file::MdmFile;
 use crate::world::policies::PolicyFile;
 
 /// Makes the schema of a type.
@@ -248,6 +249,9 @@ pub(super) fn table() -> Vec<Route> {
         route(Post, "/worlds/{world}/policies", "setPolicy", "Sets a policy: a new one, or in the place of the one with its `id`. It counts from the next token on.", Json(shape::<policies::PolicyView>), policies::set)
             .reads::<PolicyFile>(),
         route(Delete, "/worlds/{world}/policies/{policy}", "deletePolicy", "Deletes a policy.", Nothing, policies::remove),
+        route(Get, "/worlds/{world}/mdm", "getMdm", "The settings of device management.", Json(shape::<mdm::MdmView>), mdm::get),
+        route(Post, "/worlds/{world}/mdm", "setMdm", "Puts these settings of device management in the place of all others, but for the licences of users.", Json(shape::<mdm::MdmView>), mdm::set)
+            .reads::<MdmFile>(),
         route(Get, "/worlds/{world}/faults", "listFaults", "The faults: those that stopped, then those that run, each with how often it struck.", Json(shape::<faults::List>), faults::list)
             .asks(FAULTS),
         route(Post, "/worlds/{world}/faults", "startFault", "Starts a fault. `linarite faults` lists the effects.", fault, faults::start)

@@ -129,6 +129,7 @@ impl Snapshots {
                 .and_then(|n| shelf.kept.get_key_value(&n))
                 .ok_or_else(|| unknown(id, &shelf))?;
             world.directory.restore(&kept.records)?;
+            world.recall_mdm()?;
             world.clock.set_mode(kept.mode);
             // Going back is what a restore is for.
             let _allowed = world.clock.set(kept.at, true);

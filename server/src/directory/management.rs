@@ -2,9 +2,8 @@
 
 use linarite_core::device::Device;
 use linarite_core::ids::{DeviceId, UserId};
-use linarite_core::management::{enrolled, may_enrol};
+use linarite_core::management::{Mdm, enrolled, may_enrol};
 use linarite_core::refusal::EnrolRefusal;
-use linarite_core::tenant::Tenant;
 use rusqlite::Connection;
 
 use super::{Directory, DirectoryError, rows};
@@ -24,10 +23,10 @@ impl Directory {
     /// Enrols a device: its record is managed from then on. Gives the record.
     pub async fn enrol(
         &self,
-        tenant: &Tenant,
+        mdm: &Mdm,
         enrol: Enrol,
     ) -> Result<Result<Device, EnrolRefusal>, DirectoryError> {
-        let mdm = tenant.mdm.clone();
+        let mdm = mdm.clone();
         self.store
             .write(move |c| {
                 let Some(user) = rows::user_by_id(c, enrol.user)? else {

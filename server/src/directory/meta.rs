@@ -113,6 +113,16 @@ impl Directory {
         self.store.point(|c| get(c, key))
     }
 
+    /// Keeps a text of the world beside its records, such as settings that were changed while it ran.
+    pub async fn keep_text(&self, key: &'static str, text: String) -> Result<(), DirectoryError> {
+        self.store.write(move |c| put(c, key, text)).await
+    }
+
+    /// Reads a text that was kept.
+    pub fn kept_text(&self, key: &'static str) -> Result<Option<String>, DirectoryError> {
+        self.store.point(|c| get(c, key))
+    }
+
     /// How many device records there are.
     pub fn device_count(&self) -> Result<u64, DirectoryError> {
         self.store.point(|c| {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use linarite_core::era::Era;
 use linarite_core::instant::{Offset, Span};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::policies::PolicyFile;
@@ -82,7 +82,7 @@ pub enum MayJoinFile {
 }
 
 /// Mobile device management.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MdmFile {
     /// Whose devices are enrolled. Default `none`.
@@ -105,7 +105,7 @@ pub struct MdmFile {
 }
 
 /// Whose devices are enrolled in device management.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum MdmScopeFile {
     /// Nobody's.
@@ -118,7 +118,7 @@ pub enum MdmScopeFile {
 }
 
 /// The page with the terms of use.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum TermsFile {
     /// It is shown.

@@ -1,10 +1,13 @@
 //! Device management of a world file: whose devices are enrolled, and what stands in the way (FAQ A26).
 
+use std::collections::BTreeSet;
+
+use linarite_core::ids::UserId;
 use linarite_core::management::{Mdm, Scope, Terms};
 use linarite_core::refusal::EnrolRefusal;
 use linarite_core::user::User;
 
-use super::file::{MdmScopeFile, TermsFile, WorldFile};
+use super::file::{MdmFile, MdmScopeFile, TermsFile, WorldFile};
 
 /// The one licence that is known.
 const LICENCE: &str = "intune";
@@ -26,15 +29,27 @@ pub(super) fn settings(file: &WorldFile, users: &[(String, User)]) -> (Mdm, Vec<
             mdm.unlicensed.insert(id);
         }
     }
-    let Some(written) = &file.tenant.mdm else { return (mdm, problems) };
-    let mut named = std::collections::BTreeSet::new();
-    for (index, key) in written.users.iter().enumerate() {
-        match id(key) {
+    if let Some(written) = &file.tenant.mdm {
+        let of_tenant = |(pointer, message)| (format!("/tenant/mdm{pointer}"), message);
+        problems.extend(apply(&mut mdm, written, id).into_iter().map(of_tenant));
+    }
+    (mdm, problems)
+}
+
+/// Puts what is written in the place of all that was said before, but for the licences. `user` finds the users that are
+/// named. Problems come with a JSON pointer.
+pub fn apply(
+    mdm: &mut Mdm,
+    written: &MdmFile,
+    user: impl Fn(&str) -> Option<UserId>,
+) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let mut named = BTreeSet::new();
+    for (index, name) in written.users.iter().enumerate() {
+        match user(name) {
             Some(id) => drop(named.insert(id)),
-            None => problems.push((
-                format!("/tenant/mdm/users/{index}"),
-                format!("`{key}` is no user of this world"),
-            )),
+            None => problems
+                .push((format!("/users/{index}"), format!("`{name}` is no user of this world"))),
         }
     }
     mdm.scope = match written.scope {
@@ -43,30 +58,30 @@ pub(super) fn settings(file: &WorldFile, users: &[(String, User)]) -> (Mdm, Vec<
         MdmScopeFile::All => Scope::All,
     };
     if written.scope != MdmScopeFile::Some && !written.users.is_empty() {
-        let message = "only `scope: some` has users".to_owned();
-        problems.push(("/tenant/mdm/users".to_owned(), message));
+        problems.push(("/users".to_owned(), "only `scope: some` has users".to_owned()));
     }
     mdm.terms = match written.terms_of_use {
         TermsFile::Shown => Terms::Shown,
         TermsFile::Absent => Terms::Absent,
         TermsFile::Unreachable => Terms::Unreachable,
     };
-    mdm.device_cap = written.device_cap.unwrap_or(mdm.device_cap);
+    mdm.device_cap = written.device_cap.unwrap_or(Mdm::default().device_cap);
     mdm.windows_blocked = written.windows_blocked;
+    mdm.refuses = None;
     if let Some(word) = &written.refuses {
         mdm.refuses = refusal(word);
         if mdm.refuses.is_none() {
             let known: Vec<&str> = EnrolRefusal::ALL.iter().map(|r| short(*r)).collect();
             let message =
                 format!("`{word}` is no refusal of device management: {}", known.join(", "));
-            problems.push(("/tenant/mdm/refuses".to_owned(), message));
+            problems.push(("/refuses".to_owned(), message));
         }
     }
-    (mdm, problems)
+    problems
 }
 
 /// The word of a refusal without what all of them begin with.
-fn short(refusal: EnrolRefusal) -> &'static str {
+pub(crate) fn short(refusal: EnrolRefusal) -> &'static str {
     let word = refusal.reason();
     word.strip_prefix("enrol-").unwrap_or(word)
 }

@@ -8,7 +8,7 @@ mod build;
 pub mod federation;
 pub mod federation_settings;
 pub mod file;
-mod mdm_settings;
+pub mod mdm_settings;
 pub mod policies;
 mod running;
 mod settings;

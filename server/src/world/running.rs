@@ -2,20 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use linarite_core::instant::Instant;
+use linarite_core::management::Mdm;
 use linarite_core::tenant::Tenant;
 use serde_json::Value;
 
 use super::apps::Apps;
 use super::build::{WorldProblem, plan};
 use super::federation::{Federation, federations};
+use super::file::MdmFile;
+use super::mdm_settings;
 use super::stock::Stock;
 use crate::clock::{Clock, ClockMode, Kept};
-use crate::directory::{Directory, DirectoryError, Identity};
+use crate::directory::{Directory, DirectoryError, Identity, UserKey};
 use crate::entropy::{Entropy, secret_of};
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -170,6 +173,7 @@ pub struct World {
     pub document: Value,
     /// Whether its state outlives it.
     pub state: Option<PathBuf>,
+    mdm: RwLock<Arc<Mdm>>,
     hosts: Vec<(String, Service)>,
     federations: Vec<Federation>,
 }
@@ -229,6 +233,7 @@ impl World {
         let apps = stock.apps()?.with(plan.apps);
         let federations = federations(&plan.tenant, plan.federation, seed, stock)?;
         let hosts = hosts(&plan.tenant, &apps, &federations);
+        let mdm = mdm(&plan.tenant, &directory)?;
         Ok(Self {
             id: start.id,
             keys: WorldKeys {
@@ -247,6 +252,7 @@ impl World {
             tables: stock.tables()?,
             document,
             state: start.state,
+            mdm: RwLock::new(Arc::new(mdm)),
             hosts,
             federations,
         })
@@ -272,6 +278,25 @@ impl World {
         self.hosts.iter().map(|(host, _)| host.as_str())
     }
 
+    /// The settings of device management as they are now.
+    pub fn mdm(&self) -> Arc<Mdm> {
+        Arc::clone(&self.mdm.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the settings of device management. Users are named by their object ids.
+    pub(crate) async fn set_mdm(&self, file: &MdmFile) -> Result<(), DirectoryError> {
+        let text = serde_json::to_string(file).unwrap_or_default();
+        self.directory.keep_text(MDM, text).await?;
+        self.recall_mdm()
+    }
+
+    /// Takes the settings of device management as the directory keeps them.
+    pub(crate) fn recall_mdm(&self) -> Result<(), DirectoryError> {
+        let now = Arc::new(mdm(&self.tenant, &self.directory)?);
+        *self.mdm.write().unwrap_or_else(PoisonError::into_inner) = now;
+        Ok(())
+    }
+
     /// Keeps where the clock stands, when there is a state folder. Whoever moves the clock does so afterwards.
     pub async fn keep_clock(&self) -> Result<(), DirectoryError> {
         match self.state {
@@ -279,6 +304,21 @@ impl World {
             None => Ok(()),
         }
     }
+}
+
+/// Settings of device management that were changed while the world ran.
+const MDM: &str = "world:mdm";
+
+/// The settings of device management: those of the world file, and what was changed since.
+fn mdm(tenant: &Tenant, directory: &Directory) -> Result<Mdm, DirectoryError> {
+    let mut mdm = tenant.mdm.clone();
+    let kept = directory.kept_text(MDM)?;
+    if let Some(file) = kept.and_then(|text| serde_json::from_str::<MdmFile>(&text).ok()) {
+        let user = |id: &str| directory.user(&UserKey::Id(id.parse().ok()?)).ok()?.map(|u| u.id);
+        // Whoever was deleted since is out of the scope.
+        let _gone = mdm_settings::apply(&mut mdm, &file, user);
+    }
+    Ok(mdm)
 }
 
 /// Where a clock stood; in the words of [`Kept`].

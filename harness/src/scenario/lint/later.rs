@@ -17,7 +17,7 @@ const STEP: [&str; 6] = ["rename", "restart", "parallel", "pause", "note", "lab"
 /// Keys within an action or a judgement.
 const WITHIN: [(&str, &[&str]); 4] = [
     ("run", &["tty"]),
-    ("admin", &["set_federation", "mdm"]),
+    ("admin", &["set_federation"]),
     ("clock", &["rate"]),
     ("eventually", &["give_up_when"]),
 ];

@@ -329,7 +329,7 @@ record! {
         set_federation: Option<Node>,
         /// A synchronisation cycle of the domain on premises: computers that wrote their certificate get a record.
         dirsync: Option<Dirsync>,
-        /// Device management. Not emulated yet.
+        /// Settings of device management, as `tenant.mdm` of a world has them, in the place of all others.
         mdm: Option<Node>,
     }
 }

@@ -8,6 +8,7 @@
 mod clock;
 mod devices;
 mod faults;
+mod mdm;
 mod policies;
 mod sync;
 mod users;
@@ -102,7 +103,7 @@ impl<'a> Admin<'a> {
         self.world.journal.record(&self.world.clock, Kind::Admin, None, fields, None);
     }
 
-    /// Journals that a record changed: `object` is `device`, `user` or `policy`.
+    /// Journals that a record changed: `object` is `device`, `user`, `policy` or `mdm`.
     fn changed(&self, change: &str, object: &str, particulars: Vec<(&str, Value)>) {
         let mut fields = Map::new();
         fields.insert("change".to_owned(), change.into());

@@ -4,6 +4,7 @@ pub(super) mod clock;
 pub(super) mod devices;
 pub(super) mod faults;
 pub(super) mod journal;
+pub(super) mod mdm;
 pub(super) mod policies;
 pub(super) mod snapshots;
 pub(super) mod stream;

@@ -1,4 +1,4 @@
-//! Policies, compliance, names and taken-back grants by their routes.
+//! Policies, device management, compliance, names and taken-back grants by their routes.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -112,4 +112,39 @@ async fn what_was_granted_is_taken_back_and_passwords_expire() {
     assert_eq!(bob().account.password_state.word(), "expired");
     let (status, _) = room.post("/users/bob/password-state", json!({ "state": "odd" })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn device_management_is_set_anew_kept_and_put_back_by_a_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Room::with(contoso_in(Some(folder.path().to_owned())).await).await;
+    assert_eq!(room.get("/mdm").await["scope"], "none");
+    let settings =
+        json!({ "scope": "some", "users": ["bob"], "device_cap": 2, "refuses": "in-maintenance" });
+    let (status, set) = room.post("/mdm", settings).await;
+    assert_eq!(status, StatusCode::OK, "{set}");
+    assert_eq!(set["users"], json!([room.get("/users/bob").await["id"]]));
+    assert_eq!((&set["device_cap"], &set["refuses"]), (&json!(2), &json!("in-maintenance")));
+    for wrong in [
+        json!({ "scope": "most" }),
+        json!({ "scope": "all", "users": ["bob"] }),
+        json!({ "scope": "some", "users": ["zoe"] }),
+        json!({ "refuses": "everybody" }),
+        json!({ "colour": "red" }),
+    ] {
+        let (status, body) = room.post("/mdm", wrong.clone()).await;
+        assert_eq!((status, code(&body)), (StatusCode::BAD_REQUEST, "invalid"), "{wrong}");
+    }
+    assert_eq!(room.get("/mdm").await, set, "what is refused changes nothing");
+    assert_eq!(room.events("admin").await.len(), 1);
+    drop(room);
+    let again = Room::with(contoso_in(Some(folder.path().to_owned())).await).await;
+    assert_eq!(again.get("/mdm").await, set, "after a restart");
+
+    let room = Room::new().await;
+    room.post("/snapshots", json!({})).await;
+    room.post("/mdm", json!({ "scope": "all" })).await;
+    assert_eq!(room.get("/mdm").await["scope"], "all");
+    room.post("/snapshots/s1/restore", json!({})).await;
+    assert_eq!(room.get("/mdm").await["scope"], "none");
 }

@@ -1,12 +1,12 @@
 //! Devices: list, count, get, update, delete.
 //!
-//! Updating is what roles of Graph's own documents allow and what the directory keeps: `accountEnabled` and
-//! `displayName`. Everything else in a change is refused by name, because a change that is dropped silently is found out
+//! Updating is what roles of Graph's own documents allow and what the directory keeps: `accountEnabled`, `displayName`, and
+//! for device management `isManaged` and `isCompliant`. Everything else in a change is refused by name, because a change that is dropped silently is found out
 //! much later.
 
 use std::sync::Arc;
 
-use linarite_core::access::{ApplicationUse, DeviceChange, may_change};
+use linarite_core::access::{ApplicationUse, DeviceChange, application_may_manage, may_change};
 use linarite_core::device::Device;
 use linarite_core::ids::UserId;
 use linarite_core::refusal::{AccessRefusal, QueryRefusal};
@@ -26,13 +26,8 @@ use crate::services::token::Bearer;
 use crate::services::{listing, page_token};
 
 /// Properties of a device that the service lets clients change and that are not emulated here.
-const UNEMULATED_CHANGES: [&str; 5] = [
-    "operatingSystem",
-    "operatingSystemVersion",
-    "isCompliant",
-    "isManaged",
-    "extensionAttributes",
-];
+const UNEMULATED_CHANGES: [&str; 3] =
+    ["operatingSystem", "operatingSystemVersion", "extensionAttributes"];
 
 /// The device that a path names.
 pub(super) fn find(call: &Call, name: &DeviceName) -> Result<Device, Refused> {
@@ -167,6 +162,12 @@ fn read_edit(body: &[u8]) -> Result<DeviceEdit, Refused> {
                 let name = name.ok_or_else(|| invalid("a text of 1 to 256 characters"))?;
                 edit.display_name = Some(name.to_owned());
             }
+            Some("isManaged") => {
+                edit.managed = Some(value.as_bool().ok_or_else(|| invalid("true or false"))?);
+            }
+            Some("isCompliant") => {
+                edit.compliant = Some(value.as_bool().ok_or_else(|| invalid("true or false"))?);
+            }
             Some(known) if UNEMULATED_CHANGES.contains(&known) => {
                 return Err(Refused::malformed(format!(
                     "Not emulated: changing the property '{known}' of a device."
@@ -209,9 +210,22 @@ pub(super) async fn update(
     name: &DeviceName,
 ) -> Result<Reply, Refused> {
     note(call, "devices.update", name);
-    may(bearer, DeviceChange::Update)?;
-    let edit = read_edit(&call.body)?;
+    // What a body that cannot be read would have changed is not known: it counts as an update.
+    let edit = read_edit(&call.body);
+    let manages = edit.as_ref().is_ok_and(|edit| edit.managed.or(edit.compliant).is_some());
+    let nothing_else =
+        edit.as_ref().is_ok_and(|edit| edit.enabled.is_none() && edit.display_name.is_none());
+    if !(manages && nothing_else) {
+        may(bearer, DeviceChange::Update)?;
+    }
+    let edit = edit?;
+    if manages {
+        may(bearer, DeviceChange::Manage)?;
+    }
     let device = find(call, name)?;
+    if let (true, Bearer::Application(_)) = (manages, bearer) {
+        application_may_manage(&device.os)?;
+    }
     carry_out(call, &device, Change::Update(edit)).await
 }
 

@@ -75,7 +75,7 @@ async fn enrolled(call: &Call, id: &mut Option<String>) -> Result<String, Refuse
     let now = call.now();
     let enrol = Enrol { user: accepted.user.id, device: accepted.device, agreed };
     let upn = accepted.user.upn.as_str();
-    let device = call.world.directory.enrol(&call.world.tenant, enrol).await?;
+    let device = call.world.directory.enrol(&call.world.mdm(), enrol).await?;
     let device = device.map_err(|refusal| Refused::from(refusal).with(upn))?;
     let issued = (call.world.keys.devices)
         .issue_management(&ManagementCertificateRequest {

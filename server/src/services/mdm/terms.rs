@@ -62,7 +62,7 @@ fn is_own_address(address: &str) -> bool {
 /// `GET /TermsOfUse.aspx?redirect_uri=..&api-version=1.0[&mode=azureadjoin]`.
 pub(super) async fn show(call: Call) -> Reply {
     call.note("operation", "mdm.terms");
-    if call.world.tenant.mdm.terms == Terms::Unreachable {
+    if call.world.mdm().terms == Terms::Unreachable {
         call.note("reason", "terms-unreachable");
         return empty(StatusCode::NOT_FOUND);
     }
@@ -81,7 +81,7 @@ pub(super) async fn show(call: Call) -> Reply {
         Ok(Err(refusal)) => return sent_back(&call, &back, "unauthorized_client", &refusal.into()),
         Err(error) => return sent_back(&call, &back, "server_error", &error.into()),
     };
-    if let Err(refusal) = may_read_terms(&call.world.tenant.mdm, &user) {
+    if let Err(refusal) = may_read_terms(&call.world.mdm(), &user) {
         let refused = Refused::from(refusal).with(&user.upn);
         return sent_back(&call, &back, "unauthorized_client", &refused);
     }

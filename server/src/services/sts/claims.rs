@@ -193,7 +193,7 @@ struct ManagementUrls {
 
 /// Nothing, for a user whose devices are not.
 fn management(call: &Call, user: &User) -> Option<ManagementUrls> {
-    let mdm = &call.world.tenant.mdm;
+    let mdm = call.world.mdm();
     let portal = |path: &str| call.url(MANAGEMENT_PORTAL, path);
     mdm.has_in_scope(user.id).then(|| ManagementUrls {
         mdm_enrollment_url: call.url(ENROLLMENT_HOST, "/enrollmentserver/discovery.svc"),

@@ -141,7 +141,7 @@ async fn a_change_that_cannot_be_made_is_refused_by_name_and_changes_nothing() {
         (r#"{"accountEnabled":null}"#, "accountEnabled"),
         (r#"{"displayName":" "}"#, "displayName"),
         (long.as_str(), "displayName"),
-        (r#"{"accountEnabled":false,"isCompliant":true}"#, "isCompliant"),
+        (r#"{"accountEnabled":false,"isCompliant":"yes"}"#, "isCompliant"),
         (r#"{"deviceId":"x"}"#, "deviceId"),
         (r#"{"shoeSize":43}"#, "shoeSize"),
     ] {
@@ -190,4 +190,31 @@ async fn whoever_registered_a_device_owns_and_uses_it_and_a_hybrid_one_has_nobod
     let owners = graph.get(&format!("/v1.0/devices/{}/registeredOwners", made.object_id)).await;
     assert_eq!(owners.json()["value"], json!([]));
     assert!(graph.device("HYBRID").await["registrationDateTime"].is_null());
+}
+
+#[tokio::test]
+async fn device_management_alone_says_that_a_device_is_compliant() {
+    // Alice is a cloud device administrator: she disables devices and does not manage them.
+    let graph = Graph::start().await;
+    let id = text(&graph.device("SEED-1").await, "id").to_owned();
+    let path = format!("/v1.0/devices/{id}");
+    let compliant = r#"{"isCompliant":true}"#;
+    let refused = graph.send(Method::PATCH, &path, compliant).await;
+    assert_eq!(refused.refusal(), (403, "Authorization_RequestDenied".to_owned()));
+    let both = r#"{"accountEnabled":false,"isCompliant":true}"#;
+    assert_eq!(graph.send(Method::PATCH, &path, both).await.status, 403);
+    let device = graph.device("SEED-1").await;
+    assert_eq!((&device["isCompliant"], &device["accountEnabled"]), (&Value::Null, &json!(true)));
+
+    let admin = crate::control::admin::Admin::new(&graph.world.world, "test");
+    let ivy = json!({ "upn": "ivy@contoso.test", "key": "ivy", "roles": ["intune-administrator"] });
+    admin.create_user(serde_json::from_value(ivy).unwrap()).await.unwrap();
+    let token = graph.world.sign(&graph.world.claims("ivy", GRAPH, None));
+    let graph = Graph { token, ..graph };
+    let said = r#"{"isCompliant":true,"isManaged":true}"#;
+    assert_eq!(graph.send(Method::PATCH, &path, said).await.status, 204);
+    let device = graph.device("SEED-1").await;
+    assert_eq!((&device["isCompliant"], &device["isManaged"]), (&json!(true), &json!(true)));
+    assert_eq!(graph.send(Method::PATCH, &path, both).await.status, 403);
+    assert_eq!(graph.send(Method::PATCH, &path, r#"{"isCompliant":null}"#).await.status, 403);
 }
