@@ -5,6 +5,7 @@ Needed in the environment:
   LINARITE_PROXY     forward proxy of the server under test
   LINARITE_CA        PEM file of the CA that signs the server's certificates
   LINARITE_USER      an administrator of devices, LINARITE_PASSWORD its password
+  LINARITE_CONTROL_URL, LINARITE_CONTROL_TOKEN   the control API, which sets policies and makes a device
 Optional:
   LINARITE_SHOTS     folder for the screenshots (default: target/screenshots)
   CHROMIUM           the browser (default: chromium)
@@ -15,6 +16,8 @@ Chromium is spoken to over its debugging pipe, so Python needs no package. Each 
 """
 import base64
 import fcntl
+import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -23,9 +26,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import queue
+import urllib.parse
+import urllib.request
 
 PORTAL = "https://portal.azure.com"
+FILES = "https://files.contoso.test"
+MARKUP = '<b onclick="x">PC</b> & "co"'
+# The user of the shared world who has an authenticator app, and what the app was set up with.
+SECOND = ("mia@contoso.test", "Correct-Horse-6", "JBSWY3DPEHPK3PXP")
 
 
 def fail_setup(why):
@@ -36,6 +46,26 @@ def fail_setup(why):
 def need(name):
     value = os.environ.get(name)
     return value if value else fail_setup(f"{name} is not set (see the head of {__file__})")
+
+
+def control(method, path, body=None):
+    """Asks the control API, past any proxy."""
+    request = urllib.request.Request(
+        need("LINARITE_CONTROL_URL") + "/worlds/default" + path, method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": "Bearer " + need("LINARITE_CONTROL_TOKEN"), "Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
+
+
+def one_time_code(secret):
+    """What an authenticator app shows now (RFC 6238). The world's clock follows the real one."""
+    key = base64.b32decode(secret)
+    tag = hmac.new(key, int(time.time() // 30).to_bytes(8, "big"), hashlib.sha1).digest()
+    start = tag[-1] & 15
+    return f"{(int.from_bytes(tag[start:start + 4], 'big') & 0x7fffffff) % 1000000:06}"
 
 
 class Browser:
@@ -270,7 +300,60 @@ def main():
         type_in(user, password)
         browser.click("button")
         check("it all works without script", title() == "All devices", browser.run("location.href"))
-    except (RuntimeError, TimeoutError, OSError, EOFError, TypeError, KeyError) as error:
+        browser.ask("Emulation.setScriptExecutionDisabled", value=False)
+
+        # Markup in a name is text wherever it shows.
+        made = control("POST", "/devices", {"name": MARKUP, "os": "windows-10", "trust": "azure-ad"})
+        for path, where in (("/devices", "tbody"), (f"/devices/{made['id']}", "h1")):
+            browser.go(PORTAL + path)
+            shown = browser.run(f"document.querySelector('{where}').textContent")
+            check(f"markup in a device's name shows as text ({where})", MARKUP in shown, shown[:200])
+            check("and makes no element", browser.run("document.querySelectorAll('b').length") == 0)
+        look("device-markup")
+
+        # A form on another site does not change anything, whatever cookies the browser has.
+        browser.go(FILES + "/")
+        browser.run(f"""document.body.innerHTML = '<form method="post" action="{PORTAL}/devices/{made["id"]}/disable">'
+            + '<input name="token" value="guess"><button>go</button></form>'""")
+        browser.click("button")
+        check("the form of another origin was sent", browser.run("location.origin") == PORTAL, browser.run("location.href"))
+        check("and changed nothing", control("GET", f"/devices/{made['id']}")["accountEnabled"] is True)
+
+        # Conditional access: the page of FAQ A20.
+        control("POST", "/policies", {"id": "browser", "apps": ["files"], "grant": ["compliant"]})
+        asked = urllib.parse.urlencode({
+            "client_id": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "response_type": "code",
+            "redirect_uri": "http://localhost", "resource": FILES})
+        browser.go(f"https://login.microsoftonline.com/organizations/oauth2/authorize?{asked}")
+        type_in(user, password)
+        check("a policy stops the browser", title() == "You can\u2019t get there from here", title())
+        shown = browser.run("Object.fromEntries([...document.querySelectorAll('dt')].map(e => [e.textContent, e.nextElementSibling.textContent]))")
+        check("the page tells the number", shown.get("Error code") == "53000", shown)
+        check("and that no device took part", shown.get("Device state") == "unregistered", shown)
+        check("and the ids that support asks for", all(len(shown.get(name, "")) == 36 for name in ("Request Id", "Correlation Id")), shown)
+        look("blocked")
+        control("DELETE", "/policies/browser")
+
+        # A second factor: the form, a wrong code, the right one.
+        control("POST", "/policies", {"id": "browser", "apps": ["https://graph.microsoft.com"], "users": [SECOND[0]], "grant": ["mfa"]})
+        browser.go(PORTAL + "/users")
+        browser.click("form.me button")
+        browser.go(PORTAL + "/")
+        type_in(SECOND[0], SECOND[1])
+        check("the page for the second factor comes after the password", title() == "Enter code", title())
+        look("second-factor")
+
+        def type_code(code):
+            browser.run(f"document.querySelector('[name=otc]').value = {json.dumps(code)}")
+            browser.click("form button[type=submit]")
+
+        type_code("12345x")
+        shown = browser.run("document.querySelector('[role=alert]').textContent")
+        check("a wrong code is refused on the page", "strong authentication" in shown, shown)
+        type_code(one_time_code(SECOND[2]))
+        check("the right one leads back to the portal", title().startswith("USER info: Mia"), title())
+        control("DELETE", "/policies/browser")
+    except (RuntimeError, TimeoutError, OSError, EOFError, TypeError, KeyError, ValueError) as error:
         check("the walk came to its end", False, error)
         with open(os.path.join(home, "browser.log"), errors="replace") as log:
             print(log.read()[-2000:], file=sys.stderr)

@@ -7,10 +7,12 @@ use linarite_server::control::admin::Admin;
 use linarite_server::keys::saml::{AssertionSpec, AuthnMethod, SamlVersion, Sealing};
 use linarite_server::world::policies::PolicyFile;
 use linarite_windows::{Flow, Machine, TokenRequest};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    AZURE_CLI, Answer, BOB, FILES, GRAPH, LOGIN, START, TENANT, Town, aadsts, form, machine, read,
+    AZURE_CLI, Answer, BOB, FILES, GRAPH, LOGIN, START, TENANT, Town, aadsts, contoso, form,
+    machine, part, read,
 };
 
 const DAVE: (&str, &str) = ("dave@fabrikam.test", "Correct-Horse-4");
@@ -62,14 +64,7 @@ async fn by_machine(town: &Town, machine: &mut Machine, flow: Flow) -> u32 {
 
 /// The page or the redirect that a browser without a credential ends on after its form.
 async fn by_form(town: &Town) -> Answer {
-    let query = form(&[
-        ("client_id", AZURE_CLI),
-        ("response_type", "code"),
-        ("redirect_uri", "http://localhost"),
-        ("resource", FILES),
-    ]);
-    let page = town.get(&format!("{LOGIN}/{TENANT}/oauth2/authorize?{query}"), None).await;
-    let ctx = page.text.split("\"sFT\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let ctx = context(&page(town, FILES).await);
     let fields = form(&[("ctx", &ctx), ("login", BOB.0), ("passwd", BOB.1)]);
     read(town.http.post(format!("{LOGIN}/{TENANT}/login")).body(fields)).await
 }
@@ -236,4 +231,74 @@ async fn a_report_only_policy_is_told_in_the_journal_alone() {
     let events = town.world().journal.since(0);
     let issued = events.iter().rev().find(|event| event.kind.word() == "token.issued").unwrap();
     assert_eq!(issued.fields.get("report_only"), Some(json!(["someday"])));
+}
+
+#[tokio::test]
+async fn the_registration_service_wants_the_second_factor_in_the_token_itself() {
+    // Two worlds of one seed: the token of the one is good in the other, which wants more of whoever joins.
+    let easy = Town::start().await;
+    easy.joined("pc", BOB).await;
+    let sent = easy.sent("POST", "/EnrollmentServer/device", "TransportKey");
+    let mut document = contoso();
+    document["tenant"]["mfa_to_join"] = true.into();
+    let strict = Town::of(document).await;
+    let before = strict.records().await;
+    let bearer = sent.bearer.unwrap();
+    let refused = strict.send(Method::POST, &sent.url, Some(&bearer), &sent.body).await;
+    assert_eq!(refused.code(), (400, "AuthorizationError".to_owned()), "{refused:?}");
+    assert_eq!(strict.reasons(0, "join.denied"), ["join-second-factor-missing"]);
+    assert_eq!(strict.records().await, before);
+    let mut claims = part(&bearer, 1);
+    claims["amr"] = json!(["pwd", "mfa"]);
+    let proved = strict.world().keys.tokens.sign_jwt(&claims).unwrap();
+    let joined = strict.send(Method::POST, &sent.url, Some(&proved), &sent.body).await;
+    assert_eq!(joined.status, 200, "{joined:?}");
+}
+
+/// The page of the sign-in form, and where its answer goes.
+async fn page(town: &Town, resource: &str) -> String {
+    let query = form(&[
+        ("client_id", AZURE_CLI),
+        ("response_type", "code"),
+        ("redirect_uri", "http://localhost"),
+        ("resource", resource),
+    ]);
+    town.get(&format!("{LOGIN}/{TENANT}/oauth2/authorize?{query}"), None).await.text
+}
+
+fn context(page: &str) -> String {
+    page.split("\"sFT\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_page_for_the_second_factor_takes_no_short_cuts() {
+    const MIA: (&str, &str) = ("mia@contoso.test", "Correct-Horse-6");
+    let town = Town::start().await;
+    set(&town, json!({ "id": "factor", "apps": ["files"], "grant": ["mfa"] })).await;
+    let login = format!("{LOGIN}/organizations/login");
+    let first = context(&page(&town, FILES).await);
+    let password = [("ctx", first.as_str()), ("login", MIA.0), ("passwd", MIA.1)];
+    let asked = town.post_form(&login, &password).await;
+    assert!(asked.text.contains("ConvergedTFA"), "{asked:?}");
+    let second = context(&asked.text);
+    // Of the secret in the shared world at 09:00:00Z and a minute before, worked out elsewhere.
+    let (code, old) = ("586844", "066423");
+    // A code for a sign-in whose password was not looked at yet, no code, odd ones, and one of a minute ago.
+    let skipped = town.post_form(&login, &[("ctx", &first), ("otc", code)]).await;
+    assert!(skipped.text.contains("ConvergedSignIn"), "{skipped:?}");
+    for typed in ["", "0", "１２３４５６", old, &format!("{code}0"), &"9".repeat(5000)] {
+        let refused = town.post_form(&login, &[("ctx", &second), ("otc", typed)]).await;
+        assert!(refused.text.contains("500121"), "{typed}: {refused:?}");
+        assert_eq!(refused.header("location"), "");
+    }
+    let done = town.post_form(&login, &[("ctx", &second), ("otc", code)]).await;
+    assert!(done.header("location").starts_with("http://localhost?code="), "{done:?}");
+    // What was proved does not outlive a new password.
+    Admin::new(town.world(), "test").reset_password("mia", Some("New-1")).await.unwrap();
+    let late = town.post_form(&login, &[("ctx", &second), ("otc", code)]).await;
+    assert!(late.text.contains("50133"), "{late:?}");
+    // Silently nothing is asked: the client learns of it.
+    let since = town.world().journal.last();
+    assert_eq!(town.password((MIA.0, "New-1"), FILES).await.aadsts(), (400, 50076));
+    assert_eq!(town.reasons(since, "token.denied"), ["second-factor-required"]);
 }
