@@ -4,10 +4,10 @@ use http::Method;
 use linarite_core::device::{DeviceKey, OnPremises, TrustType};
 use linarite_core::ids::{Sid, Thumbprint};
 use linarite_core::visibility::DeviceView;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::shape::{DEVICE, Shown};
-use super::{Graph, each, text};
+use super::{GRAPH, Graph, each, text};
 use crate::directory::{DeviceQuery, NewDevice};
 use crate::services::token::testing::START;
 
