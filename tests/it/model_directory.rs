@@ -276,6 +276,7 @@ impl Run {
                         key: self.given.devices[device].2.clone(),
                         not_before: Instant::from_millis(0),
                         not_after: Instant::from_seconds(i64::from(u32::MAX)),
+                        subject: None,
                     })
                 });
                 let held = self.story.held(*who, on);

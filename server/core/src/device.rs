@@ -57,6 +57,8 @@ pub struct ShownCertificate {
     pub not_before: Instant,
     /// The last one.
     pub not_after: Instant,
+    /// The device id in its subject. Anybody can write one there; it says which record's certificate this should be.
+    pub subject: Option<DeviceId>,
 }
 
 impl ShownCertificate {

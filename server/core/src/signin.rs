@@ -130,23 +130,7 @@ pub fn session(
     unseen: &[DeviceId],
     now: Instant,
 ) -> Result<(), SessionRefusal> {
-    match device_proof {
-        DeviceProof::None => {}
-        DeviceProof::Certificate(shown) => {
-            let known = device.ok_or(DeviceRefusal::Unknown)?;
-            is_seen(known, unseen)?;
-            known.standing().may_issue(now)?;
-            is_own_certificate(known.key(), &shown.key)?;
-            if !shown.is_valid(now) {
-                return Err(DeviceRefusal::CertificateExpired.into());
-            }
-        }
-        DeviceProof::Grant { epoch } => {
-            let known = device.ok_or(DeviceRefusal::Unknown)?;
-            is_seen(known, unseen)?;
-            known.standing().honours(epoch, now)?;
-        }
-    }
+    with_device(device, device_proof, unseen, now)?;
     match user_proof {
         UserProof::Password { upn, password } => {
             with_password(tenant, upn, user, password, now)?;
@@ -168,6 +152,30 @@ pub fn session(
         UserProof::Assertion { domains } => assertion::signs_in(tenant, domains, user)?,
     }
     Ok(())
+}
+
+/// Whether a device counts by what it shows; nobody need be signed in on it.
+pub fn with_device(
+    device: Option<&KnownDevice>,
+    proof: DeviceProof<'_>,
+    unseen: &[DeviceId],
+    now: Instant,
+) -> Result<(), DeviceRefusal> {
+    match proof {
+        DeviceProof::None => Ok(()),
+        DeviceProof::Certificate(shown) => {
+            let known = device.ok_or(DeviceRefusal::Unknown)?;
+            is_seen(known, unseen)?;
+            known.standing().may_issue(now)?;
+            is_own_certificate(known.key(), &shown.key)?;
+            if shown.is_valid(now) { Ok(()) } else { Err(DeviceRefusal::CertificateExpired) }
+        }
+        DeviceProof::Grant { epoch } => {
+            let known = device.ok_or(DeviceRefusal::Unknown)?;
+            is_seen(known, unseen)?;
+            known.standing().honours(epoch, now)
+        }
+    }
 }
 
 fn is_seen(known: &KnownDevice, unseen: &[DeviceId]) -> Result<(), DeviceRefusal> {
@@ -373,6 +381,37 @@ mod tests {
     }
 
     #[test]
+    fn a_device_alone_counts_by_the_same_certificate_as_with_its_user() {
+        let key = |number| DeviceKey {
+            thumbprint: Thumbprint::new([number; 20]),
+            alt_security_id: format!("X509:{number}"),
+        };
+        let known = KnownDevice::Deleted(Tombstone {
+            object_id: ObjectId::new(Guid::from_bytes([1; 16])),
+            device_id: DeviceId::new(Guid::from_bytes([2; 16])),
+            display_name: "pc1".to_owned(),
+            trust: TrustType::AzureAd,
+            key: Some(key(7)),
+            transport_key: None,
+            standing: Standing::default(),
+        });
+        let check = |device: Option<&KnownDevice>, number, unseen: &[DeviceId]| {
+            let shown = ShownCertificate {
+                key: key(number),
+                not_before: NOW,
+                not_after: NOW,
+                subject: None,
+            };
+            with_device(device, DeviceProof::Certificate(&shown), unseen, NOW)
+        };
+        assert_eq!(check(Some(&known), 7, &[]), Ok(()));
+        assert_eq!(check(Some(&known), 8, &[]), Err(DeviceRefusal::CertificateMismatch));
+        assert_eq!(check(None, 7, &[]), Err(DeviceRefusal::Unknown));
+        let unseen = [known.device_id()];
+        assert_eq!(check(Some(&known), 7, &unseen), Err(DeviceRefusal::NotReplicated));
+    }
+
+    #[test]
     fn a_certificate_counts_from_its_first_second_to_its_last() {
         let key = DeviceKey {
             thumbprint: Thumbprint::new([7; 20]),
@@ -389,7 +428,7 @@ mod tests {
         };
         let device = KnownDevice::Deleted(grave);
         let (begin, end) = (Instant::from_seconds(1000), Instant::from_seconds(2000));
-        let shown = ShownCertificate { key, not_before: begin, not_after: end };
+        let shown = ShownCertificate { key, not_before: begin, not_after: end, subject: None };
         let check = |shown: &ShownCertificate, now| {
             let proof = DeviceProof::Certificate(shown);
             session(&tenant(), Some(&user(true)), UserProof::Key, Some(&device), proof, &[], now)

@@ -10,8 +10,12 @@ use linarite_core::conditional::{Platform, Request, SecondFactor, Verdict, evalu
 use linarite_core::device::{KnownDevice, ShownCertificate};
 use linarite_core::ids::{AppId, DeviceId, PolicyId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
-use linarite_core::refusal::{AccessRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
-use linarite_core::signin::{BoundGrant, DeviceProof, GrantKind, UserProof, session};
+use linarite_core::refusal::{
+    AccessRefusal, DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal,
+};
+use linarite_core::signin::{
+    BoundGrant, DeviceProof, GrantKind, UserProof, session, with_device,
+};
 use linarite_core::tenant::Tenant;
 use linarite_core::user::{Failures, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -143,6 +147,18 @@ impl From<SessionRefusal> for Denied {
     }
 }
 
+/// The device whose certificate is shown: the one that has it, else the one that its subject names, whose certificate it
+/// then is not.
+fn shown_by(
+    c: &Connection,
+    shown: &ShownCertificate,
+) -> Result<Option<KnownDevice>, DirectoryError> {
+    match (by_thumbprint(c, shown.key.thumbprint)?, shown.subject) {
+        (None, Some(named)) => known(c, named),
+        (found, _) => Ok(found),
+    }
+}
+
 fn by_thumbprint(
     c: &Connection,
     thumbprint: Thumbprint,
@@ -176,7 +192,7 @@ fn decide(
 ) -> Result<Result<Session, Denied>, DirectoryError> {
     let device = match &sign_in.device {
         DeviceEvidence::None => None,
-        DeviceEvidence::Certificate(shown) => by_thumbprint(c, shown.key.thumbprint)?,
+        DeviceEvidence::Certificate(shown) => shown_by(c, shown)?,
         DeviceEvidence::Grant { device, .. } => known(c, *device)?,
     };
     let user = match &sign_in.user {
@@ -308,6 +324,27 @@ impl Directory {
             _ => {}
         }
         Ok(decided)
+    }
+
+    /// Lets a device in that shows its certificate and no user. The nonce is used up, whatever is said.
+    pub async fn device_alone(
+        &self,
+        unseen: Vec<DeviceId>,
+        shown: ShownCertificate,
+        once: OnceMark,
+        now: Instant,
+    ) -> Result<Result<KnownDevice, SessionRefusal>, DirectoryError> {
+        self.store
+            .write(move |c| {
+                if !mark_used(c, once, now)? {
+                    return Ok(Err(once.used.into()));
+                }
+                let device = shown_by(c, &shown)?;
+                let proof = DeviceProof::Certificate(&shown);
+                let allowed = with_device(device.as_ref(), proof, &unseen, now);
+                Ok(allowed.and_then(|()| device.ok_or(DeviceRefusal::Unknown)).map_err(Into::into))
+            })
+            .await
     }
 
     async fn decided(

@@ -147,7 +147,7 @@ pub const STS_WIRE: &[&str] = &[
     "authority-unknown",
     "endpoint-unknown",
     "session-missing",
-    "device-token-not-emulated",
+    "device-token-unsupported",
     "directory-failed",
     "scope-not-default",
     "body-too-large",

@@ -17,7 +17,7 @@ use crate::services::call::Call;
 use crate::world::apps::App;
 
 /// The id of device registration.
-const REGISTRATION: &str = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9";
+pub(super) const REGISTRATION: &str = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9";
 
 #[derive(Serialize)]
 struct Token<'a> {

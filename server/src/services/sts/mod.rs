@@ -3,13 +3,14 @@
 //! Discovery, user realm, the token endpoints of both versions, the authorization endpoint behind a plain form, the way to
 //! a federation server and back, nonces, and primary refresh tokens (MS-OAPXBC, protocols 2.2 and 3.0). Section numbers in the modules are those of the device
 //! registration notes.
-//! Left out: device code, client certificates, on-behalf-of, device-only tokens, protocol 4.0, single sign-on
+//! Left out: device code, client certificates, on-behalf-of, protocol 4.0, single sign-on
 //! by session cookies. Each is refused by name.
 
 mod application;
 mod authorize;
 mod claims;
 mod computer;
+mod device_token;
 mod discovery;
 mod grants;
 mod issue;

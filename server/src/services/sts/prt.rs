@@ -3,7 +3,7 @@
 //! A request signed with the device key (RS256, `x5c`) asks for one; a request signed with a key derived from its session
 //! key (HS256, `ctx`) uses it. The key derivation is chosen by the JWT header, never by the api version. Times in these
 //! requests are decoration, are strings with one client, and are not judged; the nonce is what makes a request fresh.
-//! Left out: device-only tokens, user certificates, protocol 4.0.
+//! A device may also ask for itself ([`device_token`]). Left out: user certificates, protocol 4.0.
 
 use linarite_core::device::{DeviceKey, ShownCertificate};
 use linarite_core::instant::Instant;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::claims;
+use super::device_token;
 use super::grants::{Holder, Prt, RefreshToken, check_nonce, in_time, open, seal};
 use super::issue::Issue;
 use super::refuse::Refused;
@@ -44,7 +45,7 @@ pub(super) struct Request {
     password: Option<String>,
     pub(super) refresh_token: Option<String>,
     assertion: Option<String>,
-    resource: Option<String>,
+    pub(super) resource: Option<String>,
 }
 
 /// Answers a signed request.
@@ -62,12 +63,34 @@ pub(super) async fn exchange(
     if jws.header().x5c.is_empty() {
         use_prt(call, &jws, &payload, form, v2).await.map(Answer::Sealed)
     } else {
-        let client_info = form.get("client_info") == Some("1");
-        request_prt(call, &jws, &payload, client_info).await.map(Answer::Clear)
+        let alone = payload.grant_type.as_deref() == Some(device_token::GRANT);
+        if alone {
+            device_token::answer(call, &jws, &payload).await.map(Answer::Clear)
+        } else {
+            let client_info = form.get("client_info") == Some("1");
+            request_prt(call, &jws, &payload, client_info).await.map(Answer::Clear)
+        }
     }
 }
 
-/// The certificate that signed a request, once the signature is found right.
+/// The certificate that signed a request, once the signature is found right; its device is noted.
+pub(super) fn shown_certificate(call: &Call, jws: &Jws) -> Result<ShownCertificate, GrantRefusal> {
+    let certificate = signer(jws)?;
+    let subject = certificate.device_id();
+    if let Some(device) = subject {
+        call.note_device(device);
+    }
+    Ok(ShownCertificate {
+        key: DeviceKey {
+            thumbprint: certificate.thumbprint,
+            alt_security_id: certificate.alt_security_id(),
+        },
+        not_before: Instant::from_seconds(certificate.not_before),
+        not_after: Instant::from_seconds(certificate.not_after),
+        subject,
+    })
+}
+
 fn signer(jws: &Jws) -> Result<PeerCertificate, GrantRefusal> {
     let der = jws.header().x5c.first().ok_or(GrantRefusal::SignatureInvalid)?;
     let certificate = PeerCertificate::from_der(der).map_err(|_| GrantRefusal::SignatureInvalid)?;
@@ -81,22 +104,11 @@ async fn request_prt(
     payload: &Request,
     client_info: bool,
 ) -> Result<Value, Refused> {
-    let certificate = signer(jws)?;
-    if let Some(device) = certificate.device_id() {
-        call.note_device(device);
-    }
+    let shown = shown_certificate(call, jws)?;
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
     let mark = check_nonce(call, payload.request_nonce.as_deref())?;
     let Shows { user, amr, auth_time, once } = user_evidence(call, payload)?;
     let once = std::iter::once(mark).chain(once).collect();
-    let shown = ShownCertificate {
-        key: DeviceKey {
-            thumbprint: certificate.thumbprint,
-            alt_security_id: certificate.alt_security_id(),
-        },
-        not_before: Instant::from_seconds(certificate.not_before),
-        not_after: Instant::from_seconds(certificate.not_after),
-    };
     let sign_in = SignIn {
         user,
         device: DeviceEvidence::Certificate(shown),
@@ -187,7 +199,6 @@ fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
             let saml::Federated { user, amr, .. } = saml::vouched(call, text, version)?.user()?;
             Ok(Shows { user, amr, auth_time, once: None })
         }
-        Some("device_token") => Err(Refused::wire("device-token-not-emulated")),
         Some(other) => {
             let shown: String = other.chars().take(100).collect();
             Err(Refused::wire("grant-type-not-emulated").with("name", shown))
