@@ -255,19 +255,23 @@ pub fn may_complete_hybrid(
     clock.map(|_| ()).ok_or(JoinRefusal::ProofOutdated)
 }
 
-/// The record after a hybrid join: its key replaced, its id kept, so that a second hybrid join makes no duplicate.
+/// The record after a hybrid join: its key replaced, its id kept, so that a second hybrid join makes no duplicate. What was
+/// granted to the holder of another key before dies with that key (FAQ A21; assumed).
 pub fn completed_hybrid(
     record: Device,
     particulars: Particulars,
     key: DeviceKey,
     now: Instant,
 ) -> Device {
+    let replaced = record.key.as_ref().is_some_and(|before| *before != key);
+    let epoch = record.standing.epoch.saturating_add(u32::from(replaced));
     Device {
         display_name: particulars.display_name,
         os: particulars.os,
         os_version: particulars.os_version,
         transport_key: particulars.transport_key,
         key: Some(key),
+        standing: Standing { epoch, ..record.standing },
         registered: Some(record.registered.unwrap_or(now)),
         last_activity: Some(now),
         ..record
@@ -370,6 +374,23 @@ mod tests {
         let device = device(Some(key(7)));
         assert_eq!(may_leave(id(2), Some(&device), &key(7), Some(id(2))), Ok(()));
         assert_eq!(may_leave(id(2), Some(&device), &key(7), None), Ok(()));
+    }
+
+    #[test]
+    fn a_second_hybrid_join_ends_what_was_granted_under_another_key_and_only_that() {
+        let now = Instant::from_seconds(1_772_442_000);
+        let particulars = Particulars {
+            display_name: "pc1".to_owned(),
+            os: "Windows".to_owned(),
+            os_version: "10".to_owned(),
+            transport_key: None,
+        };
+        let epoch = |had, gets| {
+            completed_hybrid(device(had), particulars.clone(), gets, now).standing.epoch
+        };
+        assert_eq!(epoch(None, key(7)), 0, "the first one");
+        assert_eq!(epoch(Some(key(7)), key(7)), 0, "the same certificate");
+        assert_eq!(epoch(Some(key(7)), key(8)), 1);
     }
 
     #[test]
