@@ -55,6 +55,14 @@ pub const AUTOJOIN_DISCOVERY_FAILED: u32 = 0x801c_0021;
 pub const TOKEN_OTHER: u32 = 0xcaa1_002d;
 /// What came is no JSON.
 pub const INVALID_DATA: u32 = 0x8007_000d;
+/// Key store: the chip or the key in it is not what it was.
+pub const NTE_BAD_KEYSET: u32 = 0x8009_0016;
+/// Key store: the chip is locked out.
+pub const NTE_AUTHENTICATION_IGNORED: u32 = 0x8009_0031;
+/// Chip: it is in FIPS mode.
+pub const TPM_NOT_FIPS: u32 = 0x8028_0036;
+/// Chip: it failed without a reason.
+pub const TPM_INTERNAL: u32 = 0x8029_0407;
 /// A failure without a number of its own.
 pub const UNKNOWN: u32 = 0x8000_4005;
 /// The system found no such object; under a service connection point that cannot be read.
@@ -161,6 +169,10 @@ const NAMES: &[(u32, &str)] = &[
     (0x8007_2efe, "WININET_E_CONNECTION_ABORTED"),
     (0x8007_2f0d, "WININET_E_INVALID_CA"),
     (0x8007_2f8f, "WININET_E_DECODING_FAILED"),
+    (NTE_BAD_KEYSET, "NTE_BAD_KEYSET"),
+    (NTE_AUTHENTICATION_IGNORED, "NTE_AUTHENTICATION_IGNORED"),
+    (TPM_NOT_FIPS, "TPM_E_NOTFIPS"),
+    (TPM_INTERNAL, "TPM_E_PCP_INTERNAL_ERROR"),
     (INVALID_DATA, "E_INVALIDDATA"),
     (UNKNOWN, "E_FAIL"),
     (ACCESS_DENIED, "E_ACCESSDENIED"),

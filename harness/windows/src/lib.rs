@@ -26,7 +26,7 @@ mod xml;
 pub use dsregcmd::{Layout, UnknownLayout};
 pub use machine::{
     ComputerObject, DomainPolicy, Event, Flow, Join, Machine, MachineSpec, MachineState, Os,
-    Register, SecondFactor, Terms, TokenRequest, UnknownOs, client_id,
+    Register, SecondFactor, Terms, TokenRequest, Tpm, UnknownOs, UnknownTpm, client_id,
 };
 pub use outcome::{ErrorInfo, Outcome, Tokens};
 pub use surroundings::{Chance, Clock};

@@ -41,6 +41,7 @@ pub async fn look(wire: &Wire, credential: &Credential, path: &str) -> Result<Pa
         machine: "browser".to_owned(),
         online: true,
         os_version: "10.0".to_owned(),
+        tpm: crate::machine::Tpm::None,
     };
     let mut browser = Browser { line, jar: BTreeMap::new() };
     let mut pane = browser.page(credential, &format!("{PORTAL}{path}")).await?;

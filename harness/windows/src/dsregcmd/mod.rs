@@ -102,8 +102,11 @@ impl Machine {
         };
         let mut outcome = match command {
             Command::Status => {
-                let all = sections(self, wire.now_ms(), elevated, windows_user);
                 let modern = self.spec.layout == Layout::Modern;
+                if modern {
+                    self.ask_device_auth(wire).await;
+                }
+                let all = sections(self, wire.now_ms(), elevated, windows_user);
                 Outcome::done(print(&all, if modern { REFERENCE } else { "" }))
             }
             Command::Join => self.join_by_command(wire, debug, elevated).await,

@@ -1,9 +1,8 @@
 //! The sections of `dsregcmd /status`, modern layout, in their order (device-registration.md 15), from the machine's memory
-//! and clock alone: no byte is sent.
+//! and clock alone.
 //!
-//! `DeviceAuthStatus` is what the client last learned: Windows 21H1 and later ask the service with a device token here;
-//! until the service emulates that grant, the last answer to a primary refresh token request stands in for it. So a device
-//! deleted in the directory shows `SUCCESS` until the client next asks for something (FAQ A7).
+//! `DeviceAuthStatus` is what the client last learned: the command itself asks the service right before it prints, as
+//! Windows 21H1 and later do; requests for a primary refresh token teach it, too (FAQ A7).
 //!
 //! The pre-join diagnostics show on a machine of a domain, and also after a join that failed, where Windows shows them on
 //! machines of a domain only. Work accounts and proxies stand where public outputs of newer builds have them. Left out:
@@ -92,6 +91,7 @@ fn device_details(device: &Registration) -> Section {
         match device.device_auth {
             DeviceAuth::Success => "SUCCESS",
             DeviceAuth::Refused => "FAILED. Device is either disabled or deleted",
+            DeviceAuth::Error => "FAILED. ERROR",
         },
     );
     section
@@ -109,8 +109,15 @@ fn certificate(section: &mut Section, registration: &Registration) {
 pub(super) fn key_store(section: &mut Section, registration: &Registration) {
     section
         .field("KeyContainerId", &registration.key_container)
-        .field("KeyProvider", "Microsoft Software Key Storage Provider")
-        .yes_no("TpmProtected", false);
+        .field(
+            "KeyProvider",
+            if registration.tpm {
+                "Microsoft Platform Crypto Provider"
+            } else {
+                "Microsoft Software Key Storage Provider"
+            },
+        )
+        .yes_no("TpmProtected", registration.tpm);
 }
 
 fn tenant_details(device: &Registration) -> Section {

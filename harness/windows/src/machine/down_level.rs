@@ -149,6 +149,7 @@ async fn certificate(
         // There is no transport key: such a registration gets no primary refresh token.
         transport_key: key,
         key_container: line.guid("key-container"),
+        tpm: false,
         upn: upn.to_owned(),
         tenant,
         device_auth: DeviceAuth::Success,

@@ -280,6 +280,8 @@ pub(super) struct Newcomer<'a> {
 pub(super) struct Keys {
     device: PoolKey,
     transport: PoolKey,
+    /// Whether they are in a TPM.
+    tpm: bool,
     /// The member `CertificateRequest`.
     pub(super) request: Value,
     /// The member `TransportKey`.
@@ -289,13 +291,14 @@ pub(super) struct Keys {
 impl Keys {
     /// Takes two keys from the board and signs a request with the first.
     pub(super) fn take(line: &Line) -> Result<Self, Failure> {
+        let tpm = line.tpm.keeps_keys()?;
         let stream = format!("{}/keys", line.machine);
         let device = line.wire.keys().take(line.wire.chance(), &stream);
         let transport = line.wire.keys().take(line.wire.chance(), &stream);
         let request = der::certificate_request(device).map_err(|trouble| key_failure(&trouble))?;
         let blob = transport.public_blob().map_err(|trouble| key_failure(&trouble))?;
         let request = json!({ "Type": "pkcs10", "Data": STANDARD.encode(request) });
-        Ok(Self { device, transport, request, blob: STANDARD.encode(blob) })
+        Ok(Self { device, transport, tpm, request, blob: STANDARD.encode(blob) })
     }
 }
 
@@ -361,6 +364,7 @@ pub(super) async fn certified(
         device_key,
         transport_key,
         key_container: line.guid("key-container"),
+        tpm: keys.tpm,
         upn: text(&json, &["User", "Upn"])
             .filter(|upn| !upn.is_empty())
             .unwrap_or_else(|| upn.to_owned()),

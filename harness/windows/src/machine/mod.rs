@@ -2,11 +2,12 @@
 //!
 //! Each act stands in its own file: joining and registering ([`join`], on top of [`enrol`]), leaving ([`leave`]), signing
 //! in ([`sign_in`], [`realm`], [`federation`]), the automatic join of domain computers ([`hybrid`], older ones [`down_level`]), the primary refresh
-//! token ([`prt`]), tokens ([`token`], [`authorize`]), the event log ([`events`]). FAQ cases A6 to A17, A23, A25, A27.
+//! token ([`prt`]), whether the device still counts ([`device_auth`]), the chip with its keys ([`tpm`]), tokens ([`token`], [`authorize`]), the event log ([`events`]). FAQ cases A6 to A17, A23, A25, A27.
 //!
 //! Left out: Windows Hello, device management after its enrolment. They say "not emulated".
 
 mod authorize;
+mod device_auth;
 mod down_level;
 mod enrol;
 mod events;
@@ -21,6 +22,7 @@ mod second_factor;
 mod sign_in;
 pub(crate) mod state;
 mod token;
+mod tpm;
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,6 +42,7 @@ pub use self::join::{Join, Register};
 pub use self::mdm::Terms;
 pub use self::second_factor::SecondFactor;
 pub use self::token::{Flow, TokenRequest, client_id};
+pub use self::tpm::{Tpm, UnknownTpm};
 
 /// The operating systems whose client is emulated, and those that are only known by name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +142,8 @@ pub struct MachineSpec {
     pub domain: Option<String>,
     /// The layout of its `dsregcmd /status`.
     pub layout: Layout,
+    /// The chip with its keys.
+    pub tpm: Tpm,
 }
 
 /// A machine's description and memory, to be written away and brought back.
@@ -255,6 +260,16 @@ impl Machine {
         ))
     }
 
+    /// Puts the disk of another machine on this one, as it is now: its name, its join, its certificate and its keys, which
+    /// both machines then use (FAQ A21). The service is told nothing.
+    pub fn take_image(&mut self, of: &Self) -> Outcome {
+        let key = std::mem::replace(&mut self.spec, of.spec.clone()).key;
+        self.memory = of.memory.clone();
+        let done = format!("{key} runs the image of {} now, as {}\n", of.spec.key, of.spec.name);
+        self.spec.key = key;
+        Outcome::done(done)
+    }
+
     /// Ends a session. What the user's profile holds stays on disk.
     pub fn sign_out(&mut self, windows_user: Option<&str>) -> Outcome {
         let key = self.acting(windows_user, None);
@@ -274,6 +289,7 @@ impl Machine {
             machine: self.spec.key.clone(),
             online: self.online,
             os_version: self.os_version().to_owned(),
+            tpm: self.spec.tpm,
         }
     }
 

@@ -231,6 +231,28 @@ pub(super) async fn redeem(
     answer.tokens(&json)
 }
 
+/// Gets a token for the device alone, signed for with its key.
+pub(super) async fn device_token(
+    line: &Line,
+    registration: &Registration,
+    resource: &str,
+) -> Result<Tokens, Failure> {
+    let url = token_url(line, &registration.tenant);
+    let payload = json!({
+        "client_id": BROKER, "resource": resource, "request_nonce": nonce(line, &url).await?,
+        "win_ver": line.os_version, "grant_type": "device_token",
+        "redirect_uri": redirect_uri(BROKER), "iss": "aad:brokerplugin",
+    });
+    let certificate = registration.certificate_der();
+    let request = jose::signed_by_device(registration.device_key, &certificate, &payload)
+        .map_err(|trouble| Failure::new(hresult::UNKNOWN, trouble.to_string()))?;
+    let fields =
+        [("windows_api_version", "2.2"), ("grant_type", JWT_BEARER), ("request", &request)];
+    let answer = post(line, &url, &fields).await?;
+    let json = answer.json().filter(|_| answer.is_success());
+    answer.tokens(&json.ok_or_else(|| answer.token_error())?)
+}
+
 /// The header by which a browser shows a primary refresh token: `x-ms-RefreshTokenCredential`.
 pub(super) async fn cookie(
     line: &Line,

@@ -46,6 +46,9 @@ pub(crate) struct Registration {
     pub(crate) device_key: PoolKey,
     pub(crate) transport_key: PoolKey,
     pub(crate) key_container: String,
+    /// Whether the keys are in a TPM.
+    #[serde(default)]
+    pub(crate) tpm: bool,
     /// Who registered.
     pub(crate) upn: String,
     pub(crate) tenant: Tenant,
@@ -97,6 +100,8 @@ pub(crate) enum DeviceAuth {
     Success,
     /// The device was refused as deleted or disabled.
     Refused,
+    /// Nobody could be asked, or the answer was about something else.
+    Error,
 }
 
 /// One Windows user.

@@ -81,6 +81,7 @@ pub async fn run(
         machine: "msonline".to_owned(),
         online: true,
         os_version: "10.0".to_owned(),
+        tpm: crate::machine::Tpm::None,
     };
     match carry_out(&line, credential, cmdlet, arguments).await {
         Ok(output) => Outcome::done(output),

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 pub(crate) use self::fault::{Fault, FaultKind, Speaker};
 use crate::keys::{KeyBoard, PoolKey};
+use crate::machine::Tpm;
 use crate::surroundings::{Chance, Clock, guid};
 
 /// How the Windows sign-in calls itself; the registration client and the browser have names of their own.
@@ -45,7 +46,7 @@ pub struct WireSpec {
     pub registration: String,
     /// Base URL of the directory's API, likewise.
     pub directory: String,
-    /// The longest that one exchange may take, in real time.
+    /// The longest that one exchange may take, in real time and by the machine's clock.
     pub time_limit: Duration,
     /// The longest answer that is read, in bytes.
     pub body_limit: usize,
@@ -157,6 +158,8 @@ pub(crate) struct Line {
     pub(crate) online: bool,
     /// Such as `10.0.19045.5011`.
     pub(crate) os_version: String,
+    /// What keeps its keys.
+    pub(crate) tpm: Tpm,
 }
 
 /// A request to be sent.
@@ -344,6 +347,7 @@ impl Line {
             let (kind, detail) = fault::classify(error);
             fault(kind, detail)
         };
+        let begun = inner.clock.now_ms();
         let mut response = request.send().await.map_err(|error| broken(&error))?;
         let mut answer = Answer {
             status: response.status().as_u16(),
@@ -360,6 +364,12 @@ impl Line {
                 return Err(fault(FaultKind::TooLarge, limit));
             }
             answer.body.extend_from_slice(&chunk);
+        }
+        // The machine's clock may have moved further than the real one meanwhile: then nobody waited for the answer.
+        let waited = u128::try_from(inner.clock.now_ms() - begun).unwrap_or_default();
+        if waited > inner.spec.time_limit.as_millis() {
+            let detail = format!("after {} s by its clock", waited / 1000);
+            return Err(fault(FaultKind::Timeout, detail));
         }
         Ok(answer)
     }

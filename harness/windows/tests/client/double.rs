@@ -58,6 +58,7 @@ pub(crate) enum Step {
     Device,
     Nonce,
     Prt,
+    DeviceToken,
     Use,
     Renew,
     Delete,
@@ -105,7 +106,9 @@ pub(crate) fn step_of(request: &Request) -> Step {
                 .unwrap()
             };
             let (header, payload): (Value, Value) = (part(0), part(1));
-            if header["alg"] == "RS256" {
+            if payload["grant_type"] == "device_token" {
+                Step::DeviceToken
+            } else if header["alg"] == "RS256" {
                 Step::Prt
             } else if payload["scope"].as_str().unwrap().contains("aza") {
                 Step::Renew
@@ -341,6 +344,10 @@ impl Respond for Shared {
             }
             Step::Trust => soap(200, RSTR),
             Step::Prt => double.prt(&form),
+            Step::DeviceToken => json_answer(
+                200,
+                &json!({ "token_type": "Bearer", "expires_in": "3600", "access_token": jwt(&json!({ "idtyp": "device" })) }),
+            ),
             Step::Use => double.sealed(&form, false),
             Step::Renew => double.sealed(&form, true),
             Step::Delete => ResponseTemplate::new(200),

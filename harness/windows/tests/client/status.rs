@@ -1,7 +1,7 @@
 //! What `dsregcmd /status` prints in each row of the state matrix (device-registration.md 15, FAQ A6), in either layout,
 //! against files that were composed from published samples: see `status/README.md`.
 
-use linarite_windows::{Layout, Machine, MachineSpec, Register};
+use linarite_windows::{Layout, Machine, MachineSpec, Register, Tpm};
 use serde_json::json;
 
 use crate::double::{Stage, Step, json_answer, refusal};
@@ -42,16 +42,21 @@ async fn add_account(stage: &Stage, machine: &mut Machine) {
 async fn refused(stage: &Stage, layout: Layout, code: u32) -> Machine {
     let mut machine = joined(stage, layout).await;
     stage.replace(Step::Prt, refusal(code));
+    stage.replace(Step::DeviceToken, refusal(code));
     machine.sign_out(None);
     assert_eq!(machine.sign_in(&stage.wire, None, ALICE, "Correct-Horse-1").await.exit, 0);
     machine
 }
 
-/// Compares what the tool prints with the file, and shows that it asked nobody.
+/// Compares what the tool prints with the file, and shows whom it asked: the newer one whether the device counts, if there
+/// is one, and else nobody.
 async fn compare(stage: &Stage, machine: &mut Machine, expected: &str) {
     let sent = stage.steps().await.len();
     let outcome = machine.dsregcmd(&stage.wire, "/status", false, None).await;
-    assert_eq!((outcome.exit, stage.steps().await.len()), (0, sent));
+    let asks = machine.device_id().is_some() && machine.spec().layout == Layout::Modern;
+    let asked: &[Step] = if asks { &[Step::Nonce, Step::DeviceToken] } else { &[] };
+    assert_eq!((outcome.exit, &stage.steps().await[sent..]), (0, asked));
+    let sent = stage.steps().await.len();
     let fields = machine.dsreg(&stage.wire, None);
     assert_eq!(stage.steps().await.len(), sent, "the client state is read without the network");
     let mut printed = outcome.output.replace(&stage.server.uri(), "BASE");
@@ -184,6 +189,74 @@ async fn a_disabled_device_looks_the_same_but_for_the_code() {
         let expected = golden!(layout, "disabled.modern", "disabled.2017-assumed");
         compare(&stage, &mut machine, expected).await;
     }
+}
+
+#[tokio::test]
+async fn whether_the_device_counts_is_what_the_service_said_last() {
+    let stage = Stage::new().await;
+    let mut machine = joined(&stage, Layout::Modern).await;
+    let gone = "FAILED. Device is either disabled or deleted";
+    for (answer, says) in [
+        (Some(refusal(700_003)), gone),
+        (None, "SUCCESS"),
+        (Some(refusal(50_155)), gone),
+        (Some(refusal(90_033)), "FAILED. ERROR"),
+        (Some(json_answer(200, &json!({ "token_type": "Bearer" }))), "FAILED. ERROR"),
+        (Some(json_answer(503, &json!({}))), "FAILED. ERROR"),
+    ] {
+        match answer {
+            Some(answer) => stage.replace(Step::DeviceToken, answer),
+            None => stage.restore(Step::DeviceToken),
+        }
+        let shown = machine.dsregcmd(&stage.wire, "/status", false, None).await.output;
+        assert!(shown.contains(&format!("DeviceAuthStatus : {says}\n")), "{says}: {shown}");
+        assert_eq!(machine.dsreg(&stage.wire, None)["DeviceAuthStatus"], says);
+    }
+    stage.restore(Step::DeviceToken);
+    machine.online = false;
+    let sent = stage.steps().await.len();
+    let shown = machine.dsregcmd(&stage.wire, "/status", false, None).await.output;
+    assert!(shown.contains("DeviceAuthStatus : FAILED. ERROR\n"), "{shown}");
+    assert_eq!(stage.steps().await.len(), sent);
+}
+
+#[tokio::test]
+async fn a_chip_keeps_the_keys_or_fails_before_anything_is_asked_for_with_them() {
+    for (tpm, provider) in [
+        (Tpm::None, "Microsoft Software Key Storage Provider"),
+        (Tpm::Ready, "Microsoft Platform Crypto Provider"),
+    ] {
+        let stage = Stage::new().await;
+        let mut machine =
+            Machine::new(MachineSpec { tpm, ..machine(Layout::Modern, false).spec().clone() });
+        assert_eq!(stage.join(&mut machine).await.exit, 0);
+        let fields = machine.dsreg(&stage.wire, None);
+        assert_eq!(fields["KeyProvider"], provider);
+        assert_eq!(fields["TpmProtected"], if tpm == Tpm::Ready { "YES" } else { "NO" });
+    }
+    let stage = Stage::new().await;
+    let spec = MachineSpec { tpm: Tpm::Fips, ..machine(Layout::Modern, true).spec().clone() };
+    let mut machine = Machine::new(spec);
+    let outcome = machine.automatic_join(&stage.wire).await;
+    assert_eq!((outcome.exit, outcome.hresult), (1, Some(0x8028_0036)));
+    assert!(!stage.steps().await.contains(&Step::Complete));
+    assert_eq!(machine.computer_object(), None, "nothing was written into the domain");
+}
+
+#[tokio::test]
+async fn an_image_is_the_same_device_on_another_computer() {
+    let stage = Stage::new().await;
+    let original = joined(&stage, Layout::Modern).await;
+    let mut copy = Machine::new(MachineSpec {
+        key: "pc2".to_owned(),
+        name: "PC-2".to_owned(),
+        ..MachineSpec::default()
+    });
+    let sent = stage.steps().await.len();
+    assert_eq!(copy.take_image(&original).exit, 0);
+    assert_eq!((copy.key(), copy.name(), copy.device_id()), ("pc2", "PC-1", original.device_id()));
+    assert_eq!(copy.client_certificate(None), original.client_certificate(None));
+    assert_eq!(stage.steps().await.len(), sent);
 }
 
 #[tokio::test]

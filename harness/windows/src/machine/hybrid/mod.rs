@@ -7,8 +7,9 @@
 //! server vouches for the computer, and the machine joins with that token; when this fails, it falls back to the first
 //! way unless that is switched off. Each failure goes into the event log, the last one into `dsregcmd /status`.
 //!
-//! Left out: the domain controller itself (its account and its certificate store are always reachable), TPM
-//! attestation, the removal of a work account of the same user after the join.
+//! Targeted rollout is a service connection point in the machine's own registry: it stands in [`DomainPolicy::tenant`] in
+//! place of the domain's. Left out: the domain controller itself (its account and its certificate store are always
+//! reachable), TPM attestation.
 
 mod computer;
 
@@ -188,6 +189,7 @@ impl Machine {
             }
         }
         let missed = |failure| Missed { kind: "sync", phase: "join", failure, token_error };
+        line.tpm.keeps_keys().map_err(missed)?;
         let key = account.certified(line);
         self.memory.computer = Some(account.clone());
         key.map_err(missed)?;
