@@ -164,6 +164,14 @@ async fn on_machine(
             machine.sign_in(&wire, who, &upn, &password).await
         }
         Action::SignOut => machine.sign_out(who),
+        Action::Wipe(action) if action.image_of.is_some() => {
+            let of = action.image_of.as_ref().map(|of| of.resolve(stage)).transpose()?;
+            let of = of.unwrap_or_default();
+            let image = stage.machines.get(&of).ok_or_else(|| {
+                wrong("scn::unknown-machine", at, format!("no machine is called `{of}`"))
+            })?;
+            machine.take_image(image)
+        }
         Action::Wipe(action) => {
             let keep = action.keep_name.as_ref().map(|keep| keep.resolve(stage)).transpose()?;
             machine.wipe(&wire, keep.unwrap_or(true))

@@ -14,7 +14,7 @@ use linarite_server::journal::Redactor;
 use linarite_server::keys::tls::TlsHosts;
 use linarite_server::services::Services;
 use linarite_server::world::World;
-use linarite_windows::{DomainPolicy, Layout, Machine, MachineSpec, Os, Wire};
+use linarite_windows::{DomainPolicy, Layout, Machine, MachineSpec, Os, Tpm, Wire};
 use serde_json::{Map, Value, json};
 
 use super::group::Group;
@@ -496,6 +496,10 @@ fn machines(
                 Some(model::StatusLayout::Of2017) => Layout::Of2017,
                 Some(model::StatusLayout::Modern) | None => Layout::Modern,
             },
+            tpm: match &machine.tpm {
+                Some(tpm) => chip(tpm.resolve(scope)?),
+                None => Tpm::None,
+            },
         };
         let policy = spec.domain.as_deref().map(|domain| domain_policy(scenario, domain, scope));
         let targeted = text(&machine.targeted_tenant)?;
@@ -508,6 +512,17 @@ fn machines(
         machines.insert(key.to_owned(), machine);
     }
     Ok(machines)
+}
+
+fn chip(tpm: model::Tpm) -> Tpm {
+    match tpm {
+        model::Tpm::Absent => Tpm::None,
+        model::Tpm::Ready => Tpm::Ready,
+        model::Tpm::Fips => Tpm::Fips,
+        model::Tpm::BadKeyset => Tpm::BadKeyset,
+        model::Tpm::Broken => Tpm::Broken,
+        model::Tpm::LockedOut => Tpm::LockedOut,
+    }
 }
 
 /// What a domain on premises tells its computers.

@@ -15,15 +15,15 @@ pub(super) fn scenario(node: &Node, path: &Path, findings: &mut Vec<Finding>) {
     if let Some(id) = node.get("id") {
         check_id(id, path, findings);
     }
-    if node.get("faq").is_none_or(|faq| faq.elements().is_empty()) {
+    if node.get("faq").is_none() {
         let at = node.entries().iter().find(|(key, _)| key.text == "id").map(|(key, _)| &key.at);
         findings.push(
             Finding::warning(
                 "scn::no-faq",
                 at.unwrap_or(&node.at).clone(),
-                "this scenario proves no FAQ case",
+                "this scenario does not say which FAQ cases it proves",
             )
-            .help("name the cases, such as `faq: [A16]`; `linarite coverage` lists them"),
+            .help("name the cases, such as `faq: [A16]`, or none: `faq: []`; `linarite coverage` lists them"),
         );
     }
     if let Some(steps) = node.get("steps").filter(|steps| steps.kind == Kind::List(Vec::new())) {

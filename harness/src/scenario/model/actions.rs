@@ -69,6 +69,8 @@ record! {
     pub struct WipeAction {
         /// Whether it gets its old name again. Default true.
         keep_name: Option<Tpl<bool>>,
+        /// The machine whose disk it gets, as that is now, in place of a new system.
+        image_of: Option<Tpl<String>>,
     }
 }
 

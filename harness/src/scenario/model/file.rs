@@ -172,8 +172,8 @@ record! {
         windows_users: Option<Vec<Tpl<String>>>,
         /// Whether the built-in Administrator is the one who works on it.
         builtin_administrator: Option<Tpl<bool>>,
-        /// Whether it has a TPM.
-        tpm: Option<Tpl<bool>>,
+        /// The chip with its keys. Default none.
+        tpm: Option<Tpl<Tpm>>,
         /// Whose it is.
         owner: Option<Tpl<String>>,
         /// The state it starts in. Not emulated yet.
@@ -188,6 +188,24 @@ words! {
         Modern = "modern",
         /// As Windows printed in 2017.
         Of2017 = "2017",
+    }
+}
+
+words! {
+    /// The chip with the keys of a machine, and how it fails.
+    pub enum Tpm {
+        /// None: keys are kept in software.
+        Absent = "none",
+        /// One that works.
+        Ready = "ready",
+        /// One of version 1.2 in FIPS mode.
+        Fips = "fips",
+        /// One whose keys went with the image that the machine was installed from.
+        BadKeyset = "bad-keyset",
+        /// One that fails without saying why.
+        Broken = "broken",
+        /// One that is locked out.
+        LockedOut = "locked-out",
     }
 }
 

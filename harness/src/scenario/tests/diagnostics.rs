@@ -322,7 +322,7 @@ worlds: {}
         findings(text),
         [
             "1:11 version: this file needs linarite >= 2",
-            "~2:1 no-faq: this scenario proves no FAQ case",
+            "~2:1 no-faq: this scenario does not say which FAQ cases it proves",
             "~2:5 id-path: the id differs from the path",
             "3:10 undefined: `row.nme` is missing in number 1",
             "4:9 shadowed: `clock` would hide an object of the world of the same name",
