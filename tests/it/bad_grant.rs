@@ -286,7 +286,7 @@ async fn each_mistake_in_a_signed_request_has_its_own_number() {
         ("request_nonce", json!("nonsense"), 140_000),
         ("client_id", json!("nonsense"), 700_016),
         ("grant_type", json!("client_credentials"), 70_003),
-        ("grant_type", json!("device_token"), 221_000),
+        ("grant_type", json!("device_token"), 900_144),
         ("grant_type", Value::Null, 900_144),
         ("username", Value::Null, 900_144),
         ("password", json!("wrong"), 50_126),

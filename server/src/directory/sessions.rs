@@ -13,9 +13,7 @@ use linarite_core::instant::Instant;
 use linarite_core::refusal::{
     AccessRefusal, DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal,
 };
-use linarite_core::signin::{
-    BoundGrant, DeviceProof, GrantKind, UserProof, session, with_device,
-};
+use linarite_core::signin::{BoundGrant, DeviceProof, GrantKind, UserProof, session, with_device};
 use linarite_core::tenant::Tenant;
 use linarite_core::user::{Failures, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
