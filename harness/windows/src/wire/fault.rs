@@ -51,11 +51,11 @@ impl FaultKind {
     /// The `WinHTTP` error number.
     pub(crate) fn winhttp(self) -> Option<u32> {
         match self {
-            Self::Timeout => Some(12002),
-            Self::NameNotResolved => Some(12007),
-            Self::CannotConnect => Some(12029),
-            Self::Aborted => Some(12030),
-            Self::UntrustedAuthority | Self::SecureFailure => Some(12175),
+            Self::Timeout => Some(hresult::WINHTTP_TIMEOUT),
+            Self::NameNotResolved => Some(hresult::WINHTTP_NAME_NOT_RESOLVED),
+            Self::CannotConnect => Some(hresult::WINHTTP_CANNOT_CONNECT),
+            Self::Aborted => Some(hresult::WINHTTP_CONNECTION_ERROR),
+            Self::UntrustedAuthority | Self::SecureFailure => Some(hresult::WINHTTP_SECURE_FAILURE),
             Self::TooLarge | Self::BadAddress | Self::Local => None,
         }
     }
@@ -171,5 +171,28 @@ mod tests {
             fault(FaultKind::UntrustedAuthority).into_failure(Speaker::Registration).hresult,
             0x8007_2f0d
         );
+    }
+
+    #[test]
+    fn every_number_of_the_wire_is_in_the_table() {
+        use FaultKind::*;
+        let kinds = [
+            Timeout,
+            NameNotResolved,
+            CannotConnect,
+            Aborted,
+            UntrustedAuthority,
+            SecureFailure,
+            TooLarge,
+            BadAddress,
+            Local,
+        ];
+        let known = |number| hresult::NUMBERS.iter().any(|row| row.number == number);
+        for kind in kinds {
+            for speaker in [Speaker::Registration, Speaker::Tokens] {
+                assert!(known(kind.hresult(speaker)), "{kind:?} {speaker:?}");
+            }
+            assert!(kind.winhttp().is_none_or(known), "{kind:?}");
+        }
     }
 }
