@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod expect;
+pub mod explain;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -11,6 +11,7 @@ pub mod due;
 pub mod edge;
 mod emulator;
 pub mod entropy;
+pub mod explain;
 pub mod faults;
 mod finished;
 mod form;

@@ -8,6 +8,7 @@ mod client;
 mod doctor;
 mod environment;
 mod exec;
+mod explain;
 mod faults;
 mod output;
 mod run;
@@ -64,6 +65,8 @@ enum Command {
     Schema,
     /// Which FAQ cases scenarios prove, and which are untouched
     Coverage(check::Coverage),
+    /// What a code means, what leads to it, and which scenarios show it: linarite explain 50126
+    Explain(explain::Explain),
     /// Run a client against an emulated world: linarite exec -- roadtx device -a join
     Exec(exec::Exec),
     /// Serve a world until interrupted
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
             Command::Check(command) => check::check(&command).into(),
             Command::Schema => check::schema().into(),
             Command::Coverage(command) => check::coverage(&command).into(),
+            Command::Explain(command) => explain::run(&command).into(),
             Command::Exec(command) => exec::run(command).await,
             Command::Serve(command) => serve::run(command).await.into(),
             Command::Faults => faults::run().into(),

@@ -98,6 +98,8 @@ async fn serve(arguments: Serve, faults: Vec<(String, Fault)>) -> Result<(), Str
     let at = SocketAddr::from(([127, 0, 0, 1], arguments.control_port));
     let control = Control::start(at, None).await.map_err(|error| error.to_string())?;
     control.worlds().register_behind(Arc::clone(emulator.world()), emulator.proxy_url());
+    let codes = tokio::task::spawn_blocking(|| super::explain::codes("scenarios".as_ref()));
+    control.explain(codes.await.map_err(|error| error.to_string())??);
     let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminations = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     output::line(&greeting(&emulator, &control, &ca.display().to_string()));
@@ -120,6 +122,7 @@ fn greeting(emulator: &Emulator, control: &Control, ca: &str) -> String {
     format!(
         "# linarite serves {domain}, seed {}. Paste this where the client runs; Ctrl-C here ends it.\n\
          # The portal, for a browser on this machine: {proxy}/portal.azure.com/\n\
+         # What the codes mean: {}/explain\n\
          {https}\
          export HTTPS_PROXY={proxy} https_proxy={proxy} HTTP_PROXY={proxy} http_proxy={proxy}\n\
          export REQUESTS_CA_BUNDLE='{ca}' CURL_CA_BUNDLE='{ca}' SSL_CERT_FILE='{ca}' NODE_EXTRA_CA_CERTS='{ca}' NODE_USE_ENV_PROXY=1\n\
@@ -127,6 +130,7 @@ fn greeting(emulator: &Emulator, control: &Control, ca: &str) -> String {
          export LINARITE_CONTROL_URL={} LINARITE_CONTROL_TOKEN={}\n\
          unset NO_PROXY no_proxy ALL_PROXY all_proxy",
         emulator.world().entropy.seed(),
+        control.url(),
         control.url(),
         control.token(),
         proxy = emulator.proxy_url(),

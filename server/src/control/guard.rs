@@ -3,7 +3,7 @@
 //! A page in a browser can make a name of its own resolve to the loopback address, and then counts as the same origin;
 //! therefore a control listener on a loopback address answers to loopback names only.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
@@ -15,6 +15,7 @@ use http::{Method, StatusCode};
 
 use super::error::Refusal;
 use super::registry::Worlds;
+use crate::explain::Explanations;
 
 /// What all routes share.
 #[derive(Debug)]
@@ -22,11 +23,34 @@ pub(super) struct Shared {
     token: Digest,
     loopback: bool,
     pub(super) worlds: Worlds,
+    /// Made when somebody asks first, unless whoever started the listener gave better ones.
+    explanations: Mutex<Option<Arc<Explanations>>>,
 }
 
 impl Shared {
     pub(super) fn new(token: &str, loopback: bool, worlds: Worlds) -> Self {
-        Self { token: digest(&SHA256, token.as_bytes()), loopback, worlds }
+        Self {
+            token: digest(&SHA256, token.as_bytes()),
+            loopback,
+            worlds,
+            explanations: Mutex::default(),
+        }
+    }
+
+    pub(super) fn set_explanations(&self, explanations: Explanations) {
+        let mut held = self.explanations.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some(Arc::new(explanations));
+    }
+
+    pub(super) fn explanations(&self) -> Arc<Explanations> {
+        let mut held = self.explanations.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(held.get_or_insert_with(|| {
+            let built_in = Explanations::built_in();
+            Arc::new(built_in.unwrap_or_else(|missing| {
+                tracing::error!(%missing, "the codes cannot be explained");
+                Explanations::default()
+            }))
+        }))
     }
 
     /// Compares digests, so that neither the token's content nor its length shows in the time that it takes.

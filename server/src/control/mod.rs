@@ -1,9 +1,10 @@
 //! The control API: a JSON API on a listener of its own, for those who run a world rather than use it.
 //!
-//! It always wants its token, never shares a port with the emulated hosts, and allows no other origin: an answer carries
-//! no `Access-Control` header, and a request for another host name than the loopback's is refused, so that a page in a
-//! browser cannot reach it under a name of its own. What it can do, and in which words, is one table (`routes`), from
-//! which both the router and the document at `/openapi.json` are made.
+//! It always wants its token (but for its document and for what codes mean, which say nothing of a world), never shares a
+//! port with the emulated hosts, and allows no other origin: an answer carries no `Access-Control` header, and a request
+//! for another host name than the loopback's is refused, so that a page in a browser cannot reach it under a name of its
+//! own. What it can do, and in which words, is one table (`routes`), from which both the router and the document at
+//! `/openapi.json` are made.
 //!
 //! [`admin`] has the same actions as plain functions and [`view`] the same projections, for those in the same process.
 //! Left out: making worlds, TLS, and more than one token.
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::entropy::Entropy;
+use crate::explain::Explanations;
 use crate::keys::encoding::to_hex;
 use guard::Shared;
 pub use registry::Worlds;
@@ -59,6 +61,7 @@ pub struct Control {
     address: SocketAddr,
     token: String,
     worlds: Worlds,
+    shared: Arc<Shared>,
     listener: JoinHandle<()>,
 }
 
@@ -80,8 +83,8 @@ impl Control {
         let address = socket.local_addr().map_err(failed)?;
         let worlds = Worlds::default();
         let shared = Arc::new(Shared::new(&token, address.ip().is_loopback(), worlds.clone()));
-        let listener = tokio::spawn(listener::serve(socket, routes::router(shared)));
-        Ok(Self { address, token, worlds, listener })
+        let listener = tokio::spawn(listener::serve(socket, routes::router(Arc::clone(&shared))));
+        Ok(Self { address, token, worlds, shared, listener })
     }
 
     /// The URL that paths are added to, without a slash at the end.
@@ -92,6 +95,11 @@ impl Control {
     /// The token that every request needs: `Authorization: Bearer <token>`.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Explains codes by these instead of the server's own alone: `GET /explain`.
+    pub fn explain(&self, explanations: Explanations) {
+        self.shared.set_explanations(explanations);
     }
 
     /// The worlds that it can reach.

@@ -14,7 +14,7 @@ use super::admin::{CreateDevice, CreateUser};
 use super::error::Refusal;
 use super::guard::{self, Shared};
 use super::handlers::{
-    clock, devices, faults, journal, mdm, policies, snapshots, stream, users, worlds,
+    clock, devices, explain, faults, journal, mdm, policies, snapshots, stream, users, worlds,
 };
 use super::openapi;
 use super::snapshots::SnapshotView;
@@ -286,6 +286,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
             reply::json(StatusCode::OK, &document)
         }),
     );
+    let open = open
+        .route("/explain", on(MethodFilter::GET, explain::all))
+        .route("/explain/{code}", on(MethodFilter::GET, explain::one))
+        .method_not_allowed_fallback(method);
     guarded
         .merge(open)
         .layer(from_fn_with_state(Arc::clone(&shared), guard::host))

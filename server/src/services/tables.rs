@@ -120,12 +120,12 @@ pub struct PageRow {
 /// All tables.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    sts: BTreeMap<String, StsRow>,
-    drs: BTreeMap<String, DrsRow>,
-    graph: BTreeMap<String, GraphRow>,
-    aadgraph: BTreeMap<String, GraphRow>,
-    trust: BTreeMap<String, TrustRow>,
-    enrol: BTreeMap<String, EnrolRow>,
+    pub(crate) sts: BTreeMap<String, StsRow>,
+    pub(crate) drs: BTreeMap<String, DrsRow>,
+    pub(crate) graph: BTreeMap<String, GraphRow>,
+    pub(crate) aadgraph: BTreeMap<String, GraphRow>,
+    pub(crate) trust: BTreeMap<String, TrustRow>,
+    pub(crate) enrol: BTreeMap<String, EnrolRow>,
     portal: BTreeMap<String, PageRow>,
 }
 

@@ -5,7 +5,7 @@
 //! situation.
 
 use super::Known::{Assumed, Documented};
-use super::{Known, Number};
+use super::Number;
 
 macro_rules! numbers {
     ($($(#[doc = $about:literal])+ $constant:ident = $number:literal, $name:expr, $known:expr, [$($cause:literal),+ $(,)?];)+) => {

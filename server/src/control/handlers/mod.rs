@@ -2,6 +2,7 @@
 
 pub(super) mod clock;
 pub(super) mod devices;
+pub(super) mod explain;
 pub(super) mod faults;
 pub(super) mod journal;
 pub(super) mod mdm;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod directory;
+mod explain;
 mod faults;
 mod guard;
 mod journal;
