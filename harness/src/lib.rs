@@ -4,8 +4,10 @@
 //! events, [`report`] renders that stream, [`cli`] is the command.
 
 pub mod cli;
+pub mod docs;
 pub mod expect;
 pub mod explain;
+pub mod faq;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

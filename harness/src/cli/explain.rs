@@ -12,7 +12,7 @@ use crate::scenario::suggest::distance;
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code in any spelling (50126, AADSTS50126, c000006d, -2145648637, DirectoryError), a symbolic name, or a reason
+    /// A code in any spelling (50126, AADSTS50126, c000006d, -2145648637, `DirectoryError`), a symbolic name, or a reason
     /// of the journal; all codes when left out
     #[arg(value_name = "CODE", allow_hyphen_values = true)]
     code: Option<String>,

@@ -5,6 +5,8 @@
 mod ca;
 mod check;
 mod client;
+mod coverage;
+mod docs;
 mod doctor;
 mod environment;
 mod exec;
@@ -63,8 +65,10 @@ enum Command {
     Check(check::Check),
     /// Print the JSON Schema of scenario files
     Schema,
-    /// Which FAQ cases scenarios prove, and which are untouched
-    Coverage(check::Coverage),
+    /// Which questions of the FAQ scenarios answer, and which nothing shows
+    Coverage(coverage::Coverage),
+    /// Print a page of the documents that is made from what is there
+    Docs(docs::Docs),
     /// What a code means, what leads to it, and which scenarios show it: linarite explain 50126
     Explain(explain::Explain),
     /// Run a client against an emulated world: linarite exec -- roadtx device -a join
@@ -97,7 +101,8 @@ pub fn main() -> ExitCode {
             Command::Run(command) => run::run(command).await.into(),
             Command::Check(command) => check::check(&command).into(),
             Command::Schema => check::schema().into(),
-            Command::Coverage(command) => check::coverage(&command).into(),
+            Command::Coverage(command) => coverage::run(&command).into(),
+            Command::Docs(command) => docs::run(&command).into(),
             Command::Explain(command) => explain::run(&command).into(),
             Command::Exec(command) => exec::run(command).await,
             Command::Serve(command) => serve::run(command).await.into(),

@@ -500,6 +500,10 @@ fn machines(
                 Some(tpm) => chip(tpm.resolve(scope)?),
                 None => Tpm::None,
             },
+            block_work_accounts: match &machine.block_work_accounts {
+                Some(flag) => flag.resolve(scope)?,
+                None => false,
+            },
         };
         let policy = spec.domain.as_deref().map(|domain| domain_policy(scenario, domain, scope));
         let targeted = text(&machine.targeted_tenant)?;

@@ -1,4 +1,4 @@
-//! The small commands: `check`, `schema`, `coverage`, `ca`, `doctor`, `--help`.
+//! The small commands: `check`, `schema`, `coverage`, `docs`, `explain`, `ca`, `doctor`, `--help`.
 
 use std::path::Path;
 
@@ -28,15 +28,54 @@ fn the_committed_schema_is_the_one_that_is_printed() {
 fn coverage_names_all_cases_and_shows_the_untouched_ones() {
     let ran = Desk::new().run(&["coverage"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for case in 1..=28 {
-        let case = format!("A{case} ");
+    let (cases, newer) = ((1..=28).map(|n| format!("A{n} ")), (1..=38).map(|n| format!("N{n} ")));
+    for case in cases.chain(newer) {
         assert_eq!(ran.out.lines().filter(|line| line.starts_with(&case)).count(), 1, "{case}");
     }
     for proved in ["A7", "A8", "A11", "A12", "A13", "A15", "A16", "A17"] {
         let line = ran.out.lines().find(|line| line.starts_with(&format!("{proved} "))).unwrap();
         assert!(line.contains("faq."), "{line}");
     }
-    assert!(ran.out.trim_end().ends_with("of 28"), "{}", ran.out);
+    assert!(ran.out.lines().any(|line| line.ends_with(" of 28")), "{}", ran.out);
+    assert!(ran.out.trim_end().ends_with(" of 38"), "{}", ran.out);
+}
+
+#[test]
+fn pages_are_printed_from_what_is_there() {
+    let desk = Desk::new();
+    let faq = desk.run(&["docs", "faq"]);
+    assert_eq!(faq.code, 0, "{}", faq.err);
+    assert!(
+        faq.out.contains("\n## A16: ")
+            && faq.out.contains("../scenarios/faq/revoke-latency.scenario.yaml")
+    );
+    let settings = desk.run(&["docs", "settings"]);
+    assert_eq!(settings.code, 0, "{}", settings.err);
+    let line = "| `settings.portal_all_devices` | true or false | true; in 2017 false |";
+    assert!(settings.out.contains(line), "{}", settings.out);
+    assert!(settings.out.contains("\n| `settings.revoke.resources` | a length of time | 60m |"));
+    assert_eq!(desk.run(&["docs", "cookbook"]).code, 2);
+}
+
+#[test]
+fn a_code_is_explained_and_an_unknown_one_leads_to_its_neighbours() {
+    let desk = Desk::new();
+    for code in ["50126", "AADSTS50126", "InvalidUserNameOrPassword", "password-wrong"] {
+        let ran = desk.run(&["explain", code]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(
+            ran.out.starts_with("AADSTS50126 ") && ran.out.contains("faq.signin-bad-credentials")
+        );
+    }
+    let ran = desk.run(&["explain", "-1073741715"]);
+    assert!(ran.out.starts_with("0xc000006d  STATUS_LOGON_FAILURE"), "{}", ran.out);
+    let ran = desk.run(&["explain", "DirectryError"]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.err.contains("no table has a code `DirectryError`; the nearest are DirectoryError")
+    );
+    let all = desk.run(&["explain"]).out;
+    assert!(all.lines().count() > 150 && all.contains("\n0x801c03f2 "), "{all}");
 }
 
 #[test]
@@ -100,8 +139,10 @@ fn every_command_explains_itself() {
     let desk = Desk::new();
     let ran = desk.run(&["--help"]);
     assert_eq!(ran.code, 0);
-    for command in ["run", "check", "schema", "coverage", "exec", "serve", "client", "ca", "doctor"]
-    {
+    for command in [
+        "run", "check", "schema", "coverage", "docs", "explain", "exec", "serve", "client", "ca",
+        "doctor",
+    ] {
         assert!(ran.out.contains(&format!("  {command}")), "{command}: {}", ran.out);
         assert_eq!(desk.run(&[command, "--help"]).code, 0, "{command}");
     }

@@ -61,11 +61,12 @@ pub struct TenantFile {
     pub id: Option<String>,
     /// Verified domains, by name.
     pub domains: BTreeMap<String, DomainFile>,
-    /// How many devices a user may own. Default 50; 20 when the era is 2017.
+    /// How many joined and registered devices a user may own. Default 50, in 2017 20. Source: FAQ A24 and the pages on
+    /// device settings; 2017 is from a report of that time.
     pub device_quota: Option<u32>,
-    /// Who may join devices: `everyone` or `nobody`. Default `everyone`.
+    /// Who may join devices. Default `everyone`. Source: FAQ A24, the setting that says which users may join.
     pub may_join: Option<MayJoinFile>,
-    /// Whether joining takes a second factor. Default false.
+    /// Whether joining takes a second factor. Default false. Source: FAQ A24, the setting of that name.
     pub mfa_to_join: Option<bool>,
     /// Mobile device management.
     pub mdm: Option<MdmFile>,
@@ -85,18 +86,18 @@ pub enum MayJoinFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MdmFile {
-    /// Whose devices are enrolled. Default `none`.
+    /// Whose devices are enrolled. Default `none`. Source: FAQ A26.
     #[serde(default)]
     pub scope: MdmScopeFile,
     /// The keys of the users in the scope, for `some`.
     #[serde(default)]
     pub users: Vec<String>,
-    /// The page with the terms of use. Default `shown`.
+    /// The page with the terms of use. Default `shown`. Source: FAQ A26.
     #[serde(default)]
     pub terms_of_use: TermsFile,
-    /// How many managed devices a user may own. Default 15.
+    /// How many managed devices a user may own. Default 15. Source: the pages on enrolment restrictions.
     pub device_cap: Option<u32>,
-    /// Whether computers with Windows are kept out. Default false.
+    /// Whether computers with Windows are kept out. Default false. Source: the pages on enrolment restrictions.
     #[serde(default)]
     pub windows_blocked: bool,
     /// What the enrolment service says to everyone, by the word of its table without `enrol-`: `in-maintenance`,
@@ -173,7 +174,7 @@ pub struct UserFile {
     /// Directory roles: `global-administrator`, `cloud-device-administrator`, `intune-administrator`.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// Licences: `intune`, for device management. Default that one.
+    /// Licences: `intune`, for device management. Default `[intune]`.
     pub licenses: Option<Vec<String>>,
     /// What ties the user to its account on premises, base64.
     pub immutable_id: Option<String>,
@@ -236,7 +237,7 @@ pub struct DeviceFile {
     pub trust: TrustFile,
     /// Key of the user who owns it.
     pub owner: Option<String>,
-    /// Default true.
+    /// Whether it is enabled. Default true.
     pub enabled: Option<bool>,
     /// Whether it is managed; nothing is said of it when absent.
     pub managed: Option<bool>,
@@ -287,34 +288,41 @@ pub struct FederationFile {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsFile {
-    /// The year whose service is emulated: `2017` or `current`. The other settings may say otherwise. Default `current`.
+    /// The year whose service is emulated; the other settings may say otherwise. Default current. Source: the date of the
+    /// FAQ, June 2017, and newer pages that contradict it.
     pub era: Option<EraFile>,
-    /// Which devices USER info of the portal lists: `by_owner` or `faq_literal`. Default `by_owner`.
+    /// Which devices USER info of the portal lists: those of their owner, or only the three kinds that the FAQ names.
+    /// Default `by_owner`. Source: FAQ A1 to A4, which leave out a computer that is joined to the cloud alone.
     pub user_view: Option<UserViewFile>,
-    /// Whether the portal has a page of all devices. Default false in 2017, true now.
+    /// Whether the portal has a page of all devices. Default true, in 2017 false. Source: FAQ A5, "currently, there is no
+    /// way".
     pub portal_all_devices: Option<bool>,
-    /// Lifetime of access tokens. Default 60m.
+    /// Lifetime of access tokens. Default 60m. Source: FAQ A16, "up to an hour"; newer pages draw it from 60 to 90 minutes.
     pub access_token_lifetime: Option<String>,
-    /// How long a refresh token may lie unused. Default 90d.
+    /// How long a refresh token may lie unused. Default 90d. Source: the pages on token lifetimes.
     pub refresh_token_lifetime: Option<String>,
-    /// Lifetime of a primary refresh token. Default 14d.
+    /// Lifetime of a primary refresh token, renewed by use. Default 14d. Source: the page on primary refresh tokens.
     pub prt_lifetime: Option<String>,
-    /// Lifetime of an authorization code. Default 10m.
+    /// Lifetime of an authorization code. Default 10m. Source: RFC 6749, section 4.1.2, which recommends that at most.
     pub code_lifetime: Option<String>,
-    /// Lifetime of a nonce. Default 10m.
+    /// Lifetime of a nonce. Default 10m. Source: MS-OAPXBC, for AD FS; the cloud's is assumed to be the same.
     pub nonce_lifetime: Option<String>,
-    /// How far a time stamped by a client may be off. Default 5m.
+    /// How far a time stamped by a client may be off. Default 5m. Source: the usual tolerance of Kerberos and WS-Security;
+    /// assumed here.
     pub client_clock_tolerance: Option<String>,
-    /// How old a device's activity must be before a sign-in writes it anew. Default 14d.
+    /// How old a device's activity must be before a sign-in writes it anew. Default 14d. Source: the page on stale devices.
     pub activity_interval: Option<String>,
     /// How long after a disable, or a deletion, tokens and resources still honour a device.
     pub revoke: Option<RevokeFile>,
     /// Whether Graph and the protected APIs ask about a token's user at each request, of clients that say they understand
-    /// the challenge. Default false in 2017, true now.
+    /// the challenge. Default true, in 2017 false. Source: FAQ A16, which knows of an hour only, and the page on continuous
+    /// access evaluation.
     pub continuous_access: Option<bool>,
-    /// Lifetime of access tokens whose user is asked about at each request. Default 28h.
+    /// Lifetime of access tokens whose user is asked about at each request. Default 28h. Source: the page on continuous
+    /// access evaluation, "up to 28 hours".
     pub continuous_token_lifetime: Option<String>,
-    /// Whether keys derived the first, weaker way are accepted. Default true.
+    /// Whether keys derived the first, weaker way are accepted. Default true. Source: observed; when the cloud ends it is not
+    /// known.
     pub kdf_v1: Option<bool>,
     /// When wrong passwords lock an account.
     pub lockout: Option<LockoutFile>,
@@ -352,9 +360,9 @@ pub enum UserViewFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockoutFile {
-    /// How many in a row. Default 10.
+    /// How many wrong passwords in a row lock an account. Default 10. Source: the page on smart lockout; FAQ A22.
     pub threshold: Option<u32>,
-    /// For how long. Default 1m.
+    /// For how long an account stays locked. Default 1m. Source: the page on smart lockout; FAQ A22.
     pub duration: Option<String>,
 }
 
@@ -362,13 +370,16 @@ pub struct LockoutFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeFile {
-    /// Until no grant bound to the device is issued or honoured. Default 0s.
+    /// How long after a disable grants bound to the device are still issued and honoured. Default 0s. Source: FAQ A16; the
+    /// pages on managing devices say that its grants are revoked.
     pub tokens: Option<String>,
-    /// Until resources refuse the device's access tokens. Default 60m.
+    /// How long after a disable resources still accept the device's access tokens. Default 60m. Source: FAQ A16, "up to an
+    /// hour".
     pub resources: Option<String>,
     /// The same after a deletion.
     pub deleted: Option<RevokeDeletedFile>,
-    /// Until resources with continuous access refuse the access tokens of a disabled user. Default 15m.
+    /// Until resources with continuous access refuse the access tokens of a disabled user. Default 15m. Source: FAQ A18, and
+    /// the page on continuous access evaluation, "up to 15 minutes".
     pub users: Option<String>,
 }
 
@@ -376,9 +387,11 @@ pub struct RevokeFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeDeletedFile {
-    /// Until no grant bound to the device is issued or honoured. Default 0s.
+    /// How long after a deletion grants bound to the device are still issued and honoured. Default that of
+    /// `revoke.tokens`. Source: FAQ A8, "will not have access".
     pub tokens: Option<String>,
-    /// Until resources refuse the device's access tokens. Default 60m.
+    /// How long after a deletion resources still accept the device's access tokens. Default that of
+    /// `revoke.resources`. Source: FAQ A8, as after a disable.
     pub resources: Option<String>,
 }
 

@@ -26,6 +26,15 @@ pub(super) fn scenario(node: &Node, path: &Path, findings: &mut Vec<Finding>) {
             .help("name the cases, such as `faq: [A16]`, or none: `faq: []`; `linarite coverage` lists them"),
         );
     }
+    for case in node.get("faq").map_or(&[][..], Node::elements) {
+        if let Some(id) = case.text().filter(|id| !crate::faq::is_question(id)) {
+            let title = format!("the FAQ has no question {id}");
+            findings.push(
+                Finding::warning("scn::no-faq", case.at.clone(), title)
+                    .help("there are A1 to A28 and N1 to N38: see docs/faq.md"),
+            );
+        }
+    }
     if let Some(steps) = node.get("steps").filter(|steps| steps.kind == Kind::List(Vec::new())) {
         findings.push(Finding::warning("scn::no-steps", steps.at.clone(), "there is no step"));
     }

@@ -172,6 +172,8 @@ record! {
         windows_users: Option<Vec<Tpl<String>>>,
         /// Whether the built-in Administrator is the one who works on it.
         builtin_administrator: Option<Tpl<bool>>,
+        /// Whether its policy `BlockAADWorkplaceJoin` keeps users from adding work or school accounts. Default false.
+        block_work_accounts: Option<Tpl<bool>>,
         /// The chip with its keys. Default none.
         tpm: Option<Tpl<Tpm>>,
         /// Whose it is.

@@ -222,6 +222,10 @@ impl Machine {
             return Outcome::silent_refusal();
         }
         let key = self.acting(request.windows_user.as_deref(), None);
+        if self.spec.block_work_accounts {
+            let policy = "BlockAADWorkplaceJoin: a policy of this computer lets nobody add a work or school account";
+            return told_without_number(policy);
+        }
         if let Some(refusal) = self.cannot_add(&key, &request.upn) {
             return refusal;
         }
@@ -275,11 +279,16 @@ impl Machine {
         } else {
             return None;
         };
-        let mut outcome = Outcome::from(Failure::new(hresult::UNKNOWN, message.clone()));
-        outcome.hresult = None;
-        outcome.output = format!("{message}\n");
-        Some(outcome)
+        Some(told_without_number(&message))
     }
+}
+
+/// A refusal of the computer itself, for which no source gives a number.
+fn told_without_number(message: &str) -> Outcome {
+    let mut outcome = Outcome::from(Failure::new(hresult::UNKNOWN, message));
+    outcome.hresult = None;
+    outcome.output = format!("{message}\n");
+    outcome
 }
 
 /// The tenant as people know it.

@@ -144,6 +144,8 @@ pub struct MachineSpec {
     pub layout: Layout,
     /// The chip with its keys.
     pub tpm: Tpm,
+    /// Whether its policy `BlockAADWorkplaceJoin` keeps users from adding work or school accounts (FAQ N33).
+    pub block_work_accounts: bool,
 }
 
 /// A machine's description and memory, to be written away and brought back.
