@@ -11,7 +11,7 @@ use crate::instant::Instant;
 use crate::refusal::{DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal};
 use crate::registration::is_own_certificate;
 use crate::tenant::{Realm, Tenant};
-use crate::user::{PasswordState, User};
+use crate::user::{PasswordState, Typed, User};
 
 /// Checks a user name and a password. `user` is what the directory holds under that name.
 pub fn with_password(
@@ -40,6 +40,33 @@ pub fn with_password(
         PasswordState::Good => Ok(()),
         PasswordState::Expired => Err(SignInRefusal::PasswordExpired),
         PasswordState::Temporary => Err(SignInRefusal::PasswordTemporary),
+    }
+}
+
+/// What a sign-in with a password, decided like this, says of the password.
+pub const fn typed(decided: Result<(), SessionRefusal>) -> Typed {
+    match decided {
+        Ok(())
+        | Err(
+            SessionRefusal::Policy(_)
+            | SessionRefusal::SignIn(
+                SignInRefusal::UserDisabled
+                | SignInRefusal::PasswordExpired
+                | SignInRefusal::PasswordTemporary,
+            ),
+        ) => Typed::Right,
+        Err(SessionRefusal::SignIn(SignInRefusal::PasswordWrong)) => Typed::Wrong,
+        Err(
+            SessionRefusal::SignIn(
+                SignInRefusal::UserUnknown
+                | SignInRefusal::DomainFederated
+                | SignInRefusal::DomainUnknown
+                | SignInRefusal::LockedOut,
+            )
+            | SessionRefusal::Device(_)
+            | SessionRefusal::Grant(_)
+            | SessionRefusal::Assertion(_),
+        ) => Typed::Unread,
     }
 }
 
@@ -312,6 +339,31 @@ mod tests {
         alice.account.failures.fail(end, rule);
         assert_eq!(alice.account.failures.count, 1);
         assert_eq!(try_password(&alice, "right", end), Ok(()));
+    }
+
+    #[test]
+    fn only_a_right_password_ends_the_row_and_one_that_nobody_read_changes_nothing() {
+        use crate::refusal::PolicyRefusal;
+        use crate::user::Failures;
+        let rule = tenant().settings.lockout;
+        let three = Failures { count: 3, locked_until: None };
+        let four = Some(Failures { count: 4, locked_until: None });
+        let forgotten = Some(Failures::default());
+        let refused = |refusal: SignInRefusal| Err(SessionRefusal::from(refusal));
+        for (decided, after) in [
+            (Ok(()), forgotten),
+            (Err(PolicyRefusal::Blocked.into()), forgotten),
+            (refused(SignInRefusal::UserDisabled), forgotten),
+            (refused(SignInRefusal::PasswordExpired), forgotten),
+            (refused(SignInRefusal::PasswordTemporary), forgotten),
+            (refused(SignInRefusal::PasswordWrong), four),
+            (refused(SignInRefusal::LockedOut), None),
+            (refused(SignInRefusal::DomainFederated), None),
+            (Err(DeviceRefusal::Disabled.into()), None),
+        ] {
+            assert_eq!(three.after(typed(decided), NOW, rule), after, "{decided:?}");
+        }
+        assert_eq!(Failures::default().after(Typed::Right, NOW, rule), None);
     }
 
     fn with_grant(user: Option<&User>, epoch: u32) -> Result<(), SessionRefusal> {

@@ -89,10 +89,33 @@ pub struct Failures {
     pub locked_until: Option<Instant>,
 }
 
+/// What a password that was typed turned out to be, as far as wrong ones are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// The right one, whatever else stands in the way.
+    Right,
+    /// A wrong one.
+    Wrong,
+    /// Nobody looked at it.
+    Unread,
+}
+
 impl Failures {
     /// Whether no password signs in at this moment.
     pub fn is_locked(&self, now: Instant) -> bool {
         self.locked_until.is_some_and(|until| now < until)
+    }
+
+    /// How it stands after another password; `None` when that changes nothing.
+    pub fn after(mut self, typed: Typed, now: Instant, rule: Lockout) -> Option<Self> {
+        match typed {
+            Typed::Right => (self != Self::default()).then(Self::default),
+            Typed::Wrong => {
+                self.fail(now, rule);
+                Some(self)
+            }
+            Typed::Unread => None,
+        }
     }
 
     /// One more wrong password.

@@ -1,7 +1,7 @@
 //! Sign-ins and the use of grants, each in one transaction, and the question whether a resource accepts a token.
 //!
-//! A sign-in writes nothing that it does not have to: a used mark when something one-time is involved, and the device's
-//! activity when the last one is old.
+//! A sign-in writes nothing that it does not have to: a used mark when something one-time is involved, the device's
+//! activity when the last one is old, and wrong passwords, which are counted where they are found to be wrong.
 
 use std::sync::Arc;
 
@@ -13,14 +13,16 @@ use linarite_core::instant::Instant;
 use linarite_core::refusal::{
     AccessRefusal, DeviceRefusal, GrantRefusal, SessionRefusal, SignInRefusal,
 };
-use linarite_core::signin::{BoundGrant, DeviceProof, GrantKind, UserProof, session, with_device};
+use linarite_core::signin::{
+    BoundGrant, DeviceProof, GrantKind, UserProof, session, typed, with_device,
+};
 use linarite_core::tenant::Tenant;
 use linarite_core::user::{Failures, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::devices::known;
 use super::remembered::{Holder, HolderKey};
-use super::{Directory, DirectoryError, UserKey, policies, rows};
+use super::{Directory, DirectoryError, policies, rows};
 
 /// Something that may be used once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,12 +184,19 @@ fn mark_used(c: &Connection, mark: OnceMark, now: Instant) -> Result<bool, Direc
     Ok(added == 1)
 }
 
+/// What is decided on a sign-in, and what it changes.
+struct Decided {
+    outcome: Result<Session, Denied>,
+    /// Wrong passwords of a user, as they stand from now on.
+    failures: Option<(UserId, Failures)>,
+}
+
 fn decide(
     c: &Connection,
     tenant: &Tenant,
     unseen: &[DeviceId],
     sign_in: &SignIn,
-) -> Result<Result<Session, Denied>, DirectoryError> {
+) -> Result<Decided, DirectoryError> {
     let device = match &sign_in.device {
         DeviceEvidence::None => None,
         DeviceEvidence::Certificate(shown) => shown_by(c, shown)?,
@@ -237,11 +246,23 @@ fn decide(
         unseen,
         sign_in.now,
     );
-    match (allowed, user) {
-        (Ok(()), Some(user)) => let_in(c, tenant, user, device, &sign_in.purpose),
-        (Ok(()), None) => Ok(Err(SessionRefusal::from(SignInRefusal::UserUnknown).into())),
-        (Err(refusal), _) => Ok(Err(refusal.into())),
-    }
+    let counted = match &sign_in.user {
+        UserEvidence::Password { .. } => user.as_ref().map(|user| (user.id, user.account.failures)),
+        UserEvidence::Grant { .. } | UserEvidence::Key { .. } | UserEvidence::Assertion { .. } => {
+            None
+        }
+    };
+    let outcome = match (allowed, user) {
+        (Ok(()), Some(user)) => let_in(c, tenant, user, device, &sign_in.purpose)?,
+        (Ok(()), None) => Err(SessionRefusal::from(SignInRefusal::UserUnknown).into()),
+        (Err(refusal), _) => Err(refusal.into()),
+    };
+    let said = outcome.as_ref().map(drop).map_err(|denied| denied.refusal);
+    let failures = counted.and_then(|(user, failures)| {
+        let after = failures.after(typed(said), sign_in.now, tenant.settings.lockout)?;
+        Some((user, after))
+    });
+    Ok(Decided { outcome, failures })
 }
 
 /// What the policies say to somebody who has proved who it is.
@@ -301,27 +322,39 @@ impl Directory {
         unseen: Vec<DeviceId>,
         sign_in: SignIn,
     ) -> Result<Result<Session, Denied>, DirectoryError> {
-        let typed = match &sign_in.user {
-            UserEvidence::Password { upn, .. } => Some(UserKey::Upn(upn.clone())),
-            UserEvidence::Grant { .. }
-            | UserEvidence::Key { .. }
-            | UserEvidence::Assertion { .. } => None,
-        };
-        let now = sign_in.now;
-        let decided = self.decided(tenant, unseen, sign_in).await?;
-        match (&decided, typed) {
-            (Ok(session), Some(_)) if session.user.account.failures != Failures::default() => {
-                self.count_password(session.user.id, None, now).await?;
+        if sign_in.once.is_empty() {
+            let Decided { outcome, failures } =
+                self.store.point(|c| decide(c, tenant, &unseen, &sign_in))?;
+            let due = outcome.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
+            if due.is_none() && failures.is_none() {
+                return Ok(outcome);
             }
-            (Err(denied), Some(name)) if denied.refusal == SignInRefusal::PasswordWrong.into() => {
-                if let Some(user) = self.user(&name)? {
-                    let rule = tenant.settings.lockout;
-                    self.count_password(user.id, Some(rule), now).await?;
-                }
-            }
-            _ => {}
         }
-        Ok(decided)
+        let tenant = Arc::clone(tenant);
+        self.store
+            .write(move |c| {
+                let mut unused = true;
+                for mark in &sign_in.once {
+                    unused &= mark_used(c, *mark, sign_in.now)?;
+                }
+                if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
+                    return Ok(Err(SessionRefusal::from(mark.used).into()));
+                }
+                let Decided { outcome, failures } = decide(c, &tenant, &unseen, &sign_in)?;
+                if let Some((user, Failures { count, locked_until })) = failures {
+                    let sql = "UPDATE users SET failures = ?2, locked_until = ?3 WHERE id = ?1";
+                    let until = locked_until.map(Instant::millis);
+                    c.prepare_cached(sql)?.execute(params![rows::id(user.guid()), count, until])?;
+                }
+                if let Ok(session) = &outcome
+                    && let Some(device) = activity_is_due(session, &tenant, sign_in.now)
+                {
+                    c.prepare_cached("UPDATE devices SET activity = ?2 WHERE device_id = ?1")?
+                        .execute(params![rows::id(device.guid()), sign_in.now.millis()])?;
+                }
+                Ok(outcome)
+            })
+            .await
     }
 
     /// Lets a device in that shows its certificate and no user. The nonce is used up, whatever is said.
@@ -341,41 +374,6 @@ impl Directory {
                 let proof = DeviceProof::Certificate(&shown);
                 let allowed = with_device(device.as_ref(), proof, &unseen, now);
                 Ok(allowed.and_then(|()| device.ok_or(DeviceRefusal::Unknown)).map_err(Into::into))
-            })
-            .await
-    }
-
-    async fn decided(
-        &self,
-        tenant: &Arc<Tenant>,
-        unseen: Vec<DeviceId>,
-        sign_in: SignIn,
-    ) -> Result<Result<Session, Denied>, DirectoryError> {
-        if sign_in.once.is_empty() {
-            let decided = self.store.point(|c| decide(c, tenant, &unseen, &sign_in))?;
-            let due = decided.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
-            if due.is_none() {
-                return Ok(decided);
-            }
-        }
-        let tenant = Arc::clone(tenant);
-        self.store
-            .write(move |c| {
-                let mut unused = true;
-                for mark in &sign_in.once {
-                    unused &= mark_used(c, *mark, sign_in.now)?;
-                }
-                if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
-                    return Ok(Err(SessionRefusal::from(mark.used).into()));
-                }
-                let decided = decide(c, &tenant, &unseen, &sign_in)?;
-                if let Ok(session) = &decided
-                    && let Some(device) = activity_is_due(session, &tenant, sign_in.now)
-                {
-                    c.prepare_cached("UPDATE devices SET activity = ?2 WHERE device_id = ?1")?
-                        .execute(params![rows::id(device.guid()), sign_in.now.millis()])?;
-                }
-                Ok(decided)
             })
             .await
     }

@@ -1,14 +1,19 @@
 //! What the directory keeps and refuses when something goes wrong.
 
+use std::sync::Arc;
+
 use linarite_core::device::DeviceKey;
 use linarite_core::ids::{DeviceId, Guid, TenantId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{HelloProof, JoinKind, Particulars};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, Settings, Tenant};
-use linarite_core::user::{Account, User};
+use linarite_core::user::{Account, PasswordState, User};
 
-use super::{Directory, DirectoryError, Identity, Join, UserKey};
+use super::{
+    DeviceEvidence, Directory, DirectoryError, Identity, Join, Purpose, SignIn, UserEvidence,
+    UserKey,
+};
 
 const NOW: Instant = Instant::from_seconds(1_772_442_000);
 const ALICE: UserId = UserId::new(Guid::from_bytes([1; 16]));
@@ -29,7 +34,11 @@ fn tenant() -> Tenant {
 
 /// A directory in memory with one user.
 async fn directory() -> Directory {
-    let directory = Directory::in_memory().unwrap();
+    filled(Directory::in_memory().unwrap()).await
+}
+
+/// The directory, with one user now.
+async fn filled(directory: Directory) -> Directory {
     let alice = User {
         id: ALICE,
         upn: "alice@contoso.test".to_owned(),
@@ -98,4 +107,86 @@ async fn a_hello_key_stays_with_the_user_who_registered_it_first() {
     directory.delete_user(UserKey::Id(ALICE)).await.unwrap().unwrap();
     register(bob, b"key").await.unwrap().unwrap();
     assert_eq!(directory.hello_key([5; 32]).unwrap(), Some((bob, b"key".to_vec())));
+}
+
+async fn try_password(directory: &Directory, password: &str) -> &'static str {
+    let user = UserEvidence::Password {
+        upn: "alice@contoso.test".to_owned(),
+        password: password.to_owned(),
+    };
+    let sign_in = SignIn {
+        user,
+        device: DeviceEvidence::None,
+        once: vec![],
+        now: NOW,
+        purpose: Purpose::PrimaryRefreshToken,
+    };
+    let said = directory.sign_in(&Arc::new(tenant()), vec![], sign_in).await.unwrap();
+    said.map_or_else(|denied| denied.refusal.reason(), |_| "in")
+}
+
+fn failures(directory: &Directory) -> u32 {
+    directory.user(&UserKey::Id(ALICE)).unwrap().unwrap().account.failures.count
+}
+
+#[tokio::test]
+async fn guesses_at_the_same_time_are_counted_one_by_one_and_none_gets_past_the_lock() {
+    let threshold = usize::try_from(tenant().settings.lockout.threshold).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let directory = filled(Directory::in_folder(folder.path()).unwrap()).await;
+    let mut guesses: Vec<_> =
+        (0..threshold + 5).map(|_| Box::pin(try_password(&directory, "wrong"))).collect();
+    // Each begins before any of them ends.
+    let mut said = vec![None; guesses.len()];
+    std::future::poll_fn(|cx| {
+        for (guess, said) in guesses.iter_mut().zip(&mut said) {
+            if said.is_none()
+                && let std::task::Poll::Ready(word) = guess.as_mut().poll(cx)
+            {
+                *said = Some(word);
+            }
+        }
+        if said.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    let wrong = said.iter().flatten().filter(|word| **word == "password-wrong").count();
+    let locked = said.iter().flatten().filter(|word| **word == "user-locked-out").count();
+    assert_eq!((wrong, locked), (threshold, 5), "{said:?}");
+}
+
+#[tokio::test]
+async fn every_right_password_ends_the_row_of_wrong_ones_whatever_else_is_refused() {
+    let directory = directory().await;
+    let alice = || UserKey::Id(ALICE);
+    let row = async || {
+        assert_eq!(try_password(&directory, "wrong").await, "password-wrong");
+        assert_eq!(try_password(&directory, "").await, "password-wrong");
+        assert_eq!(failures(&directory), 2);
+    };
+    for (state, said) in [
+        (PasswordState::Good, "in"),
+        (PasswordState::Expired, "password-expired"),
+        (PasswordState::Temporary, "password-temporary"),
+    ] {
+        directory.set_password_state(alice(), state).await.unwrap().unwrap();
+        row().await;
+        assert_eq!(try_password(&directory, "right").await, said);
+        assert_eq!(failures(&directory), 0, "{said}");
+    }
+    directory.set_password_state(alice(), PasswordState::Good).await.unwrap().unwrap();
+    row().await;
+    let version = directory.store.version();
+    assert_eq!(try_password(&directory, "right").await, "in");
+    assert_ne!(directory.store.version(), version);
+    let version = directory.store.version();
+    assert_eq!(try_password(&directory, "right").await, "in");
+    assert_eq!(
+        directory.store.version(),
+        version,
+        "nothing is written when nothing is to be forgotten"
+    );
 }

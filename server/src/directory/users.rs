@@ -3,8 +3,8 @@
 use linarite_core::ids::UserId;
 use linarite_core::instant::Instant;
 use linarite_core::refusal::QueryRefusal;
-use linarite_core::tenant::{Lockout, Settings};
-use linarite_core::user::{Account, Failures, PasswordState, Role, User};
+use linarite_core::tenant::Settings;
+use linarite_core::user::{Account, PasswordState, Role, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Directory, DirectoryError, rows};
@@ -167,20 +167,6 @@ impl Directory {
         state: PasswordState,
     ) -> Result<Result<User, QueryRefusal>, DirectoryError> {
         self.change_user(key, move |user| user.account.password_state = state).await
-    }
-
-    /// Counts a wrong password (`Some` rule) or forgets those before a right one (`None`).
-    pub(super) async fn count_password(
-        &self,
-        user: UserId,
-        wrong: Option<Lockout>,
-        now: Instant,
-    ) -> Result<(), DirectoryError> {
-        let counted = self.change_user(UserKey::Id(user), move |user| match wrong {
-            Some(rule) => user.account.failures.fail(now, rule),
-            None => user.account.failures = Failures::default(),
-        });
-        counted.await.map(drop)
     }
 
     /// Deletes a user. Its devices stay, without an owner that exists, as in the service.
