@@ -22,7 +22,8 @@ use linarite_core::user::User;
 use self::page::Refused;
 use self::session::Session;
 use super::call::Call;
-use super::reply::{Reply, with_body};
+use super::reply::{Reply, redirect, with_body};
+use crate::edge::Face;
 
 /// The word of this resource in the journal.
 const RESOURCE: &str = "portal";
@@ -70,6 +71,11 @@ async fn answer(call: &Call) -> Result<Reply, Refused> {
     let segments: Vec<String> = (0..count).filter_map(|index| call.segment(index)).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let unknown = || Refused::new("endpoint-unknown", named());
+    // A browser keeps no cookie that was set in clear for an answer that comes by TLS.
+    if call.link.face == Face::Proxy && !call.link.secure {
+        let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+        return Ok(redirect(&call.url(&call.link.host, &format!("{}{query}", call.path))));
+    }
     if call.method == Method::POST {
         return match segments.as_slice() {
             ["signin", "index"] => sign_in::finish(call),

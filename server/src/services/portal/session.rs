@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Visitor;
 use super::page::Refused;
 use crate::directory::UserKey;
+use crate::edge::Face;
 use crate::entropy::Stream;
 use crate::keys::encoding::to_url;
 use crate::services::call::Call;
@@ -71,7 +72,10 @@ fn set(call: &Call, name: &str, value: &str, across: bool) -> String {
         // All hosts are one site there, and a browser keeps no secure cookie.
         (false, _) => "; SameSite=Lax",
     };
-    let path = if call.link.secure { "/".to_owned() } else { format!("/{}/", call.link.host) };
+    let path = match call.link.face {
+        Face::Prefix => format!("/{}/", call.link.host),
+        Face::Proxy | Face::Direct => "/".to_owned(),
+    };
     let end = if value.is_empty() { "; Max-Age=0" } else { "" };
     format!("{name}={value}; Path={path}; HttpOnly{rest}{end}")
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{CLIENT, router};
 use crate::control::admin::Admin;
+use crate::edge::Link;
 use crate::services::token::testing::{Answer, TestWorld};
 
 const OWN: &str = "https://portal.azure.com";
@@ -299,4 +300,22 @@ async fn session_cookies_stay_with_this_site() {
     }
     let (_, odd) = (portal.begin("//evil.test/").await, portal.begin("/%5C%5Cevil.test").await);
     assert!(!odd.1.is_empty());
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_by_plain_http_is_led_to_https_before_it_signs_in() {
+    let portal = Portal::open("").await;
+    let plain = || {
+        let mut link = Link::proxy("portal.azure.com");
+        link.secure = false;
+        link
+    };
+    for path in ["/", "/users?after=x"] {
+        let answer = portal.world.send_by(plain(), Method::GET, path, None, &[], "").await;
+        assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (302, ""));
+        assert_eq!(answer.header("location"), format!("{OWN}{path}"));
+    }
+    let prefix = Link::prefix("portal.azure.com", "127.0.0.1:8080");
+    let answer = portal.world.send_by(prefix, Method::GET, "/", None, &[], "").await;
+    assert!(answer.header("set-cookie").contains("; Path=/portal.azure.com/; HttpOnly; SameSite"));
 }

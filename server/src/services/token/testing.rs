@@ -79,6 +79,11 @@ impl TestWorld {
         Self { world, host, router }
     }
 
+    /// Another service of the same world.
+    pub(in crate::services) fn beside(&self, host: &'static str, router: Router) -> Self {
+        Self { world: Arc::clone(&self.world), host, router }
+    }
+
     pub(in crate::services) fn user(&self, key: &str) -> User {
         self.world.directory.user(&UserKey::Key(key.to_owned())).unwrap().unwrap()
     }
@@ -139,6 +144,19 @@ impl TestWorld {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        self.send_by(Link::proxy(self.host), method, address, token, headers, body).await
+    }
+
+    /// The same by another face of the host.
+    pub(in crate::services) async fn send_by(
+        &self,
+        link: Link,
+        method: Method,
+        address: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method.clone()).uri(address);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -148,7 +166,7 @@ impl TestWorld {
         }
         let request = request.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let path = request.uri().path().to_ascii_lowercase();
-        let call = Call::new(Arc::clone(&self.world), Link::proxy(self.host), request);
+        let call = Call::new(Arc::clone(&self.world), link, request);
         let mut routed = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         routed.extensions_mut().insert(call);
         let reply = self.router.clone().oneshot(routed).await.unwrap();
