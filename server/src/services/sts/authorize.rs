@@ -29,6 +29,7 @@ use crate::journal::Kind;
 use crate::keys::jose::Jws;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, redirect};
+use crate::world::apps::App;
 
 const CREDENTIAL: &str = "x-ms-refreshtokencredential";
 
@@ -79,6 +80,14 @@ pub(super) fn fail(call: &Call, failed: Failed) -> Reply {
     }
 }
 
+/// Whether an address is one that the client is known by, at an emulated host, as the face of this request prints it.
+fn is_own_page(call: &Call, client: &App, address: &str) -> bool {
+    let known = client.redirect.iter().filter_map(|known| known.strip_prefix("https://"));
+    known.filter_map(|known| known.split_once('/')).any(|(host, path)| {
+        call.world.service(host).is_some() && call.url(host, &format!("/{path}")) == address
+    })
+}
+
 fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
     tenant_segment(call)?;
     let parameters = Parameters::of(call.query_pairs());
@@ -86,7 +95,7 @@ fn asked(call: &Call) -> Result<(Asked, Parameters), Failed> {
     call.note("client_id", id.chars().take(100).collect::<String>());
     let client = known_client(call, id)?;
     let redirect = parameters.need("redirect_uri")?;
-    if !client.may_redirect_to(redirect) {
+    if !client.may_redirect_to(redirect) && !is_own_page(call, client, redirect) {
         let shown: String = redirect.chars().take(200).collect();
         return Err(Refused::wire("redirect-unknown").with("name", shown).into());
     }

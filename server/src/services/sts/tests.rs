@@ -8,6 +8,7 @@ use linarite_core::refusal::AssertionRefusal;
 use serde_json::Value;
 
 use super::router;
+use crate::edge::Link;
 use crate::keys::saml::{AssertionSpec, AuthnMethod, Claim, SamlVersion, Sealing, claims};
 use crate::services::token::testing::{Answer, START, TestWorld};
 
@@ -393,4 +394,32 @@ fn the_published_meanings_of_the_codes_stay_with_their_defects() {
     }
     let all = AssertionRefusal::ALL.iter();
     assert!(all.into_iter().all(|refusal| tables.sts(refusal.reason()).unwrap().assumed));
+}
+
+#[tokio::test]
+async fn an_answer_goes_to_a_known_address_as_the_face_of_the_request_prints_it() {
+    let sts = Sts::start().await;
+    let login = "login.microsoftonline.com";
+    let faces = [
+        (Link::proxy(login), "https://portal.azure.com"),
+        (Link::direct(login, Some(8443)), "https://portal.azure.com:8443"),
+        (Link::prefix(login, "[::1]:8080"), "http://[::1]:8080/portal.azure.com"),
+        (Link::prefix(login, "10.0.0.5:8080"), "http://10.0.0.5:8080/portal.azure.com"),
+    ];
+    let ask = async |link: &Link, to: &str| {
+        let to = percent_encoding::utf8_percent_encode(to, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!(
+            "/organizations/oauth2/v2.0/authorize?client_id=c44b4083-3bb0-49c1-b47d-974e53cbdf3c&response_type=code&scope=openid&prompt=select_account&redirect_uri={to}"
+        );
+        let answer = sts.0.send_by(link.clone(), Method::GET, &path, None, &[], "").await;
+        !answer.text.contains("50011")
+    };
+    for (link, own) in &faces {
+        for (_, other) in &faces {
+            let known = own == other || *other == "https://portal.azure.com";
+            assert_eq!(ask(link, &format!("{other}/signin/index/")).await, known, "{own} {other}");
+            assert!(!ask(link, &format!("{other}/signin/other/")).await, "{other}");
+        }
+        assert!(!ask(link, &own.replace("portal.azure.com", "evil.test")).await, "{own}");
+    }
 }
