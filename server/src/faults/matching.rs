@@ -142,11 +142,26 @@ impl<'a> Seen<'a> {
             })
     }
 
+    /// The user that the request names: in its path, its form or query, or inside what it signed.
+    pub(super) fn user(&self) -> Option<String> {
+        let in_path =
+            self.decoded_path().split('/').find(|part| part.contains('@')).map(str::to_owned);
+        let pairs = || {
+            self.call
+                .form()
+                .iter()
+                .chain(&self.call.query_pairs())
+                .find(|(name, value)| names_user(name) && !value.is_empty())
+                .map(|(_, value)| value.clone())
+        };
+        let signed =
+            || signed_request(self.call)?.payload.get("username")?.as_str().map(str::to_owned);
+        let found = in_path.or_else(pairs).or_else(signed)?;
+        Some(found.chars().take(256).collect())
+    }
+
     fn is_of_user(&self, wanted: &str) -> bool {
         let same = |text: &str| glob(wanted, text);
-        let named = |name: &str| {
-            ["username", "login", "login_hint", "user"].iter().any(|n| name.eq_ignore_ascii_case(n))
-        };
         self.decoded_path().split('/').any(same)
             || ["upn", "preferred_username", "unique_name"]
                 .iter()
@@ -156,7 +171,7 @@ impl<'a> Seen<'a> {
                 .form()
                 .iter()
                 .chain(&self.call.query_pairs())
-                .any(|(name, value)| named(name) && same(value))
+                .any(|(name, value)| names_user(name) && same(value))
             || signed_request(self.call).is_some_and(|request| {
                 request.payload.get("username").and_then(Value::as_str).is_some_and(same)
             })
@@ -166,6 +181,11 @@ impl<'a> Seen<'a> {
     fn decoded_path(&self) -> String {
         percent_encoding::percent_decode_str(&self.call.path).decode_utf8_lossy().into_owned()
     }
+}
+
+/// Whether a parameter holds the name of a user.
+fn names_user(parameter: &str) -> bool {
+    ["username", "login", "login_hint", "user"].iter().any(|n| parameter.eq_ignore_ascii_case(n))
 }
 
 /// The user name of a SOAP request: the text of its `Username` element, whatever the prefix.

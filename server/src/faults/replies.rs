@@ -9,6 +9,7 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::check::span;
+use super::matching::Seen;
 use super::model::{Aadsts, CannedReply, DrsError, GraphError, SoapFault, Throttle, ThrottleText};
 use crate::services::call::Call;
 use crate::services::envelope;
@@ -70,10 +71,14 @@ pub(super) fn aadsts(call: &Call, error: &Aadsts) -> Answer {
         Aadsts::Worded(words) => (words.code, Some(words)),
     };
     let row = call.world.tables.sts_by_code(code);
-    let word = words.and_then(|w| w.error.clone()).or_else(|| row.map(|row| row.error.clone()));
-    let text = words.and_then(|w| w.text.clone()).or_else(|| row.map(|row| row.text.clone()));
+    let user = Seen::new(call, Service::Sts).user();
+    let user: Vec<(&str, &str)> = user.iter().map(|user| ("user", user.as_str())).collect();
+    let own = row.map(|row| envelope::sign_in_words(call, row, &user));
+    let own = own.as_ref();
+    let word = words.and_then(|w| w.error.clone()).or_else(|| own.map(|own| own.error.clone()));
+    let text = words.and_then(|w| w.text.clone()).or_else(|| own.map(|own| own.text.clone()));
     let suberror =
-        words.and_then(|w| w.suberror.clone()).or_else(|| row.and_then(|row| row.suberror.clone()));
+        words.and_then(|w| w.suberror.clone()).or_else(|| own.and_then(|own| own.suberror.clone()));
     let number = words.and_then(|w| w.status).or_else(|| row.map(|row| row.status));
     // The numbers of passing trouble that clients know and try again.
     let passing = matches!(code, 90006 | 90024 | 90033 | 90055 | 90090);

@@ -551,3 +551,27 @@ async fn a_tunnel_counts_for_tls_once_that_is_spoken_in_it_and_for_the_rest_at_o
     }
     assert_eq!(wire.stop("gone"), 1);
 }
+
+#[tokio::test]
+async fn an_error_of_sign_in_is_filled_and_chosen_as_the_service_would() {
+    let wire = Wire::start().await;
+    wire.fault("a", json!({ "aadsts": 50034 }));
+    let unknown = wire.ask(Speaks::One, Method::GET, LOGIN, REALM).await.json();
+    let said = unknown["error_description"].as_str().unwrap();
+    assert!(said.contains("alice@contoso.test") && said.contains("Contoso"), "{said}");
+    assert!(!said.contains(['{', '}']), "{said}");
+    wire.stop("a");
+    wire.fault("a", json!({ "aadsts": 53000 }));
+    let at = async |path| {
+        let body = wire.ask(Speaks::One, Method::POST, LOGIN, path).await.json();
+        (body["error"].clone(), body["suberror"].clone())
+    };
+    let first = (json!("interaction_required"), Value::Null);
+    assert_eq!(at("/common/oauth2/token").await, first);
+    let second = (json!("invalid_grant"), json!("message_only"));
+    assert_eq!(at("/common/oauth2/v2.0/token").await, second);
+    wire.stop("a");
+    let own = json!({ "aadsts": { "code": 53000, "error": "own", "suberror": "mine" } });
+    wire.fault("a", own);
+    assert_eq!(at("/common/oauth2/v2.0/token").await, (json!("own"), json!("mine")));
+}

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::reply::escape;
 use super::soap::{ADDRESSING, SOAP};
+use super::tables::{StsRow, fill};
 use crate::clock::format;
 
 /// The content type of Graph.
@@ -22,6 +23,39 @@ pub const AADGRAPH_JSON: &str =
 /// The moment of an error of sign-in, as its text and its `timestamp` show it.
 pub fn sign_in_time(call: &Call) -> String {
     format(call.now(), "%Y-%m-%d %H:%M:%SZ")
+}
+
+/// What a request is told of an error of sign-in.
+#[derive(Clone, Debug)]
+pub struct SignInWords {
+    /// The word of the error, in the version of the protocol that the request speaks.
+    pub error: String,
+    /// The word below it.
+    pub suberror: Option<String>,
+    /// The text, filled.
+    pub text: String,
+}
+
+/// The words of a row for this request. `values` fill what they name; the rest comes from what is known of the request.
+pub fn sign_in_words(call: &Call, row: &StsRow, values: &[(&str, &str)]) -> SignInWords {
+    let now = sign_in_time(call);
+    let facts = call.facts();
+    let known = [
+        ("tenant", call.world.tenant.name.as_str()),
+        ("now", now.as_str()),
+        ("user", facts.text("user").unwrap_or("of this grant")),
+        ("name", ""),
+        ("resource", facts.text("resource").unwrap_or_default()),
+        ("state", "unregistered"),
+    ];
+    let values: Vec<(&str, &str)> = values.iter().chain(&known).copied().collect();
+    let v2 = call.path.to_ascii_lowercase().contains("/v2.0/");
+    let suberror = row.suberror_v2.as_ref().filter(|_| v2).or(row.suberror.as_ref());
+    SignInWords {
+        error: row.error_v2.as_ref().filter(|_| v2).unwrap_or(&row.error).clone(),
+        suberror: suberror.cloned(),
+        text: fill(&row.text, &values),
+    }
 }
 
 /// The description of an error of sign-in: code and text, and the ids on lines of their own.

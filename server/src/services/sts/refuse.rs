@@ -14,7 +14,6 @@ use crate::journal::Kind;
 use crate::services::call::Call;
 use crate::services::envelope;
 use crate::services::reply::{Reply, empty, private_json};
-use crate::services::tables::fill;
 
 /// Characters of a client's own words that an answer repeats.
 const LONGEST: usize = 256;
@@ -128,28 +127,18 @@ impl Refused {
     /// The refusal as this client sees it; `None` only for a word without a row, which no table that loaded has.
     pub(super) fn shown(&self, call: &Call) -> Option<Shown> {
         let row = call.world.tables.sts(self.reason)?;
-        let now = envelope::sign_in_time(call);
-        let mut values: Vec<(&str, &str)> =
+        let values: Vec<(&str, &str)> =
             self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let facts = call.facts();
-        let user = facts.text("user").unwrap_or("of this grant");
-        let tenant = call.world.tenant.name.as_str();
-        let resource = facts.text("resource").unwrap_or_default();
-        values.extend([("tenant", tenant), ("now", now.as_str()), ("user", user), ("name", "")]);
-        values.extend([("resource", resource), ("state", "unregistered")]);
-        let text = fill(&row.text, &values);
-        let description = envelope::sign_in_description(call, row.code, &text);
-        let v2 = call.path.to_ascii_lowercase().contains("/v2.0/");
-        let error = row.error_v2.as_ref().filter(|_| v2);
-        let suberror = row.suberror_v2.as_ref().filter(|_| v2).or(row.suberror.as_ref());
+        let envelope::SignInWords { error, suberror, text } =
+            envelope::sign_in_words(call, row, &values);
         Some(Shown {
             code: row.code,
-            error: error.unwrap_or(&row.error).clone(),
-            suberror: suberror.cloned(),
+            error,
+            suberror,
             status: StatusCode::from_u16(row.status).unwrap_or(StatusCode::BAD_REQUEST),
+            description: envelope::sign_in_description(call, row.code, &text),
             text,
-            description,
-            timestamp: now,
+            timestamp: envelope::sign_in_time(call),
         })
     }
 
