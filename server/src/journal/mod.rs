@@ -218,6 +218,12 @@ impl Journal {
         events.into_iter().filter(|event| filter.matches(event)).take(limit).collect()
     }
 
+    /// The newest events that a test lets through, the newest first, at most so many.
+    pub fn newest(&self, limit: usize, fits: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.events.iter().rev().filter(|event| fits(event)).take(limit).cloned().collect()
+    }
+
     /// Everything that happens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.live.subscribe()

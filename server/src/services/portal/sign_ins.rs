@@ -1,12 +1,10 @@
 //! The sign-ins of a user, from the journal: what was issued and what was refused, with code, reason and correlation id.
 
-use std::sync::Arc;
-
 use linarite_core::user::User;
 
 use super::page::{Cell, Table};
 use crate::clock::format;
-use crate::journal::{Event, EventFilter};
+use crate::journal::{Event, Kind};
 use crate::services::call::Call;
 use crate::services::tables::fill;
 
@@ -19,13 +17,11 @@ fn text<'e>(event: &'e Event, name: &str) -> &'e str {
 
 /// The sign-ins of a user.
 pub(super) fn table(call: &Call, user: &User) -> Table {
-    let of = |kind: &str| EventFilter { kind: Some(kind.to_owned()), ..EventFilter::default() };
-    let journal = &call.world.journal;
-    let mut events: Vec<Arc<Event>> = journal.query(&of("token.issued"), usize::MAX);
-    events.extend(journal.query(&of("token.denied"), usize::MAX));
-    events.retain(|event| text(event, "user").eq_ignore_ascii_case(&user.upn));
-    events.sort_by_key(|event| std::cmp::Reverse(event.seq));
-    events.truncate(SHOWN);
+    let of_user = |event: &Event| {
+        matches!(event.kind, Kind::TokenIssued | Kind::TokenDenied)
+            && text(event, "user").eq_ignore_ascii_case(&user.upn)
+    };
+    let events = call.world.journal.newest(SHOWN, of_user);
     let columns =
         ["Date", "Application", "Status", "Error code", "Reason", "Device ID", "Correlation ID"];
     Table {
