@@ -6,7 +6,6 @@ use super::page::{Cell, Table};
 use crate::clock::format;
 use crate::journal::{Event, Kind};
 use crate::services::call::Call;
-use crate::services::tables::fill;
 
 /// Sign-ins that a page shows, the newest ones.
 const SHOWN: usize = 100;
@@ -27,37 +26,23 @@ pub(super) fn table(call: &Call, user: &User) -> Table {
     Table {
         caption: format!("Sign-ins of {}", user.upn),
         columns: columns.to_vec(),
-        rows: events.iter().map(|event| row(call, user, event)).collect(),
+        rows: events.iter().map(|event| row(call, event)).collect(),
         empty: "No sign-ins yet.",
         next: None,
     }
 }
 
-fn row(call: &Call, user: &User, event: &Event) -> Vec<Cell> {
+fn row(call: &Call, event: &Event) -> Vec<Cell> {
     let code = event.fields.get("aadsts").and_then(|code| code.as_u64());
     let client = text(event, "client_id");
     let app = call.world.apps.client(client).map_or(client, |app| app.name.as_str());
-    let reason = match (code, call.world.tables.sts(text(event, "reason"))) {
-        (None, _) => String::new(),
-        (Some(_), Some(row)) => {
-            let (tenant, at) =
-                (call.world.tenant.name.as_str(), format(event.at, "%Y-%m-%d %H:%M:%SZ"));
-            let values = [
-                ("tenant", tenant),
-                ("user", user.upn.as_str()),
-                ("now", at.as_str()),
-                ("name", ""),
-            ];
-            fill(&row.text, &values)
-        }
-        (Some(_), None) => text(event, "reason").to_owned(),
-    };
+    let said = event.fields.text("text").unwrap_or_else(|| text(event, "reason"));
     vec![
         Cell::text(format(event.at, "%Y-%m-%d %H:%M:%SZ")),
         Cell::text(app),
         Cell::text(if code.is_some() { "Failure" } else { "Success" }),
         Cell::text(code.map(|code| code.to_string()).unwrap_or_default()),
-        Cell::text(reason),
+        Cell::text(if code.is_some() { said } else { "" }),
         Cell::text(text(event, "device")),
         Cell::text(text(event, "correlation_id")),
     ]

@@ -319,3 +319,19 @@ async fn a_browser_that_comes_by_plain_http_is_led_to_https_before_it_signs_in()
     let answer = portal.world.send_by(prefix, Method::GET, "/", None, &[], "").await;
     assert!(answer.header("set-cookie").contains("; Path=/portal.azure.com/; HttpOnly; SameSite"));
 }
+
+#[tokio::test]
+async fn a_refused_sign_in_is_shown_in_the_words_that_its_user_was_told() {
+    let policies = "policies: [{ id: compliant, apps: [files], grant: [compliant] }]";
+    let mut portal = Portal::open(policies).await;
+    let sts = portal.world.beside("login.microsoftonline.com", crate::services::sts::router());
+    let form = "client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&grant_type=password&scope=openid&resource=https%3A%2F%2Ffiles.contoso.test&username=bob%40contoso.test&password=Correct-Horse-2";
+    let path = "/contoso.test/oauth2/token";
+    let told = sts.send(Method::POST, path, None, &[FORM], form).await.json();
+    let told = told["error_description"].as_str().unwrap().lines().next().unwrap().to_owned();
+    let said = told.strip_prefix("AADSTS53000: ").unwrap();
+    assert!(said.contains("device state: unregistered."), "{told}");
+    portal.sign_in("bob").await;
+    let page = portal.get("/users/bob@contoso.test/sign-ins").await.text;
+    assert!(page.contains(said), "{said} {page}");
+}

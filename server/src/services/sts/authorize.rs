@@ -66,7 +66,7 @@ pub(super) fn fail(call: &Call, failed: Failed) -> Reply {
         Failed::Redirect(asked, refused) => (Some(asked), refused),
     };
     let Some(shown) = refused.shown(call) else { return refused.reply(call) };
-    refused.note(call, shown.code);
+    refused.note(call, &shown);
     match asked {
         None if refused.is_of_policy() => pages::blocked(call, &refused, &shown),
         None => pages::refused(call, &shown),
@@ -223,7 +223,7 @@ async fn submitted(call: &Call) -> Result<Reply, Failed> {
         Err(refused) => {
             let refused = refused.with("user", upn.as_str());
             let Some(shown) = refused.shown(call) else { return Err(refused.into()) };
-            refused.note(call, shown.code);
+            refused.note(call, &shown);
             form(call, &interaction.asked, &upn, Some(&shown))
         }
     }
@@ -383,7 +383,7 @@ async fn single_sign_on(
         // The session is over; the user signs in by hand, with the new password.
         Err(refused) if refused.reason == GrantRefusal::SessionPasswordChanged.reason() => {
             if let Some(shown) = refused.shown(call) {
-                refused.note(call, shown.code);
+                refused.note(call, &shown);
             }
             Ok(None)
         }

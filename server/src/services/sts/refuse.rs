@@ -143,9 +143,9 @@ impl Refused {
     }
 
     /// Notes the refusal in the journal, with its reason.
-    pub(super) fn note(&self, call: &Call, code: u32) {
+    pub(super) fn note(&self, call: &Call, shown: &Shown) {
         call.note("reason", self.reason);
-        call.note("aadsts", code);
+        call.note("aadsts", shown.code);
         if self.is_of_policy() {
             let names: Vec<&str> = self.policies.iter().map(|(_, name)| name.as_str()).collect();
             call.note("policies", names);
@@ -154,6 +154,7 @@ impl Refused {
             ["reason", "aadsts", "grant", "client_id", "user", "device", "resource", "policies"];
         let mut fields = call.chosen_facts(&told);
         fields.insert("correlation_id", format_args!("{}", call.correlation_id));
+        fields.insert("text", shown.text.as_str());
         call.record(Kind::TokenDenied, fields);
     }
 
@@ -162,7 +163,7 @@ impl Refused {
         let Some(shown) = self.shown(call) else {
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        self.note(call, shown.code);
+        self.note(call, &shown);
         let suberror = shown.suberror.as_deref();
         let mut body = envelope::sign_in(call, shown.code, &shown.error, suberror, &shown.text);
         if self.is_of_policy() {

@@ -57,7 +57,7 @@ pub(super) async fn submitted(
         let refused = Refused::wire("second-factor-wrong");
         let shown = refused.shown(call);
         if let Some(shown) = &shown {
-            refused.note(call, shown.code);
+            refused.note(call, shown);
         }
         return Ok(ask(call, asked, proved, &upn, shown.as_ref(), true)?);
     }
