@@ -8,6 +8,11 @@ use super::answer::Refused;
 use crate::clock::from_rfc3339;
 use crate::directory::{Filter, Test, TextTest, TimeTest};
 
+/// The longest filter, in bytes.
+const LENGTH: usize = 4096;
+/// The most conditions that one filter joins.
+const CONDITIONS: usize = 64;
+
 /// A literal, by its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Literal {
@@ -20,9 +25,17 @@ enum Literal {
 
 /// Reads a filter.
 pub(super) fn read(text: &str) -> Result<Filter, Refused> {
+    if text.len() > LENGTH {
+        return Err(Refused::malformed(format!("The filter is longer than {LENGTH} bytes.")));
+    }
     let mut rest = text.trim();
     let mut all = Vec::new();
     loop {
+        if all.len() == CONDITIONS {
+            return Err(Refused::malformed(format!(
+                "The filter has more than {CONDITIONS} conditions."
+            )));
+        }
         let (test, behind) = clause(rest)?;
         all.push(Filter::Is(test));
         let behind = behind.trim_start();
@@ -163,6 +176,20 @@ mod tests {
         assert_eq!(tests.len(), 1, "{text}");
         let Filter::Is(test) = tests.remove(0) else { panic!("{text}") };
         test
+    }
+
+    #[test]
+    fn a_filter_has_an_end_of_its_length_and_of_its_conditions() {
+        let clauses = |count: usize| vec!["accountEnabled eq true"; count].join(" and ");
+        assert!(read(&clauses(64)).is_ok());
+        for long in [
+            clauses(65),
+            format!("{}accountEnabled eq true", "displayName eq '' and ".repeat(1100)),
+            format!("displayName eq '{}'", "x".repeat(4096 - 16)),
+        ] {
+            assert!(matches!(read(&long), Err(Refused::Query(..))), "{}", long.len());
+        }
+        assert!(read(&format!("displayName eq '{}'", "x".repeat(4096 - 17))).is_ok());
     }
 
     #[test]
