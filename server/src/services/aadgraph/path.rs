@@ -3,6 +3,8 @@
 //! The next page of all devices has an address of its own, `/{tenant}/directoryObjects/$/Microsoft.DirectoryServices.Device`,
 //! as the service writes it into its relative next links.
 
+use linarite_core::ids::UserId;
+
 use crate::services::call::Call;
 
 /// How a path names a user.
@@ -80,8 +82,14 @@ fn target(segments: &[String]) -> Option<Target> {
         return of_user(Who::Me, &words);
     }
     if collection == "directoryobjects" {
-        let next = words == ["$", "microsoft.directoryservices.device"];
-        return next.then_some(Target::Devices);
+        return match (words.as_slice(), rest.first()) {
+            (["$", "microsoft.directoryservices.device"], _) => Some(Target::Devices),
+            // Where `$links` leads to.
+            ([_, "microsoft.directoryservices.user"], Some(id)) => {
+                id.parse::<UserId>().ok().map(|_| Target::User(Who::Named(id.clone())))
+            }
+            _ => None,
+        };
     }
     let key = match key {
         Some(key) => Some(key),

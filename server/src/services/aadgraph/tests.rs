@@ -137,6 +137,10 @@ async fn a_device_is_found_by_its_object_and_filtered_by_its_device_id() {
     let links = directory.get(&format!("devices/{object}/$links/registeredOwners")).await.json();
     let address = links["value"][0]["url"].as_str().unwrap();
     assert!(address.ends_with("/Microsoft.DirectoryServices.User"), "{address}");
+    let path = address.strip_prefix(RESOURCE).unwrap();
+    let user = directory.send(Method::GET, &format!("{path}?{VERSION}"), "").await;
+    assert_eq!(user.status, 200, "{user:?}");
+    assert_eq!(user.json()["objectId"], directory.world.user("bob").id.to_string());
 }
 
 #[tokio::test]
