@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn no_more_is_remembered_than_the_limits_say() {
         let remembered = Remembered::default();
-        let page = |items| Arc::new(Page { items, next: None, count: None, scanned: false });
+        let page =
+            |items| Arc::new(Page { items, next: None, count: None, hidden: 0, scanned: false });
         for top in 0..3 * PAGES {
             let query = DeviceQuery { top, ..DeviceQuery::default() };
             remembered.keep_page(1, query.clone(), &page(Vec::new()));

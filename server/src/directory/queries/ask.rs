@@ -126,6 +126,8 @@ pub struct DeviceQuery {
     pub owner: Option<UserId>,
     /// Only devices that fulfil this.
     pub filter: Option<Filter>,
+    /// Devices that are left out, whatever else is asked.
+    pub hidden: Vec<DeviceId>,
     /// The order; when absent whichever costs least, but the same on every page.
     pub order: Option<Order>,
     /// Where the page before ended.
@@ -143,6 +145,7 @@ impl Default for DeviceQuery {
         Self {
             owner: None,
             filter: None,
+            hidden: Vec::new(),
             order: None,
             after: None,
             top: 100,
@@ -161,6 +164,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// How many there are on all pages, when that was asked.
     pub count: Option<u64>,
+    /// How many hidden ones would be among them on all pages.
+    pub hidden: u64,
     /// Whether no index served the question, so that rows had to be looked at one by one.
     pub scanned: bool,
 }

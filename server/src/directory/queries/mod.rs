@@ -11,10 +11,11 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use linarite_core::device::Device;
-use linarite_core::ids::{ObjectId, UserId};
+use linarite_core::ids::{DeviceId, ObjectId, UserId};
 use linarite_core::refusal::QueryRefusal;
 use linarite_core::user::User;
 use linarite_core::visibility::DeviceView;
@@ -23,7 +24,7 @@ use rusqlite::{Connection, params_from_iter};
 pub use ask::{
     Cursor, DeviceQuery, Filter, Order, Page, ROW_BUDGET, SortBy, SortKey, Test, TextTest, TimeTest,
 };
-use plan::{Plan, Sql};
+use plan::{FEW, Plan, Sql};
 
 use super::{Directory, DirectoryError, rows};
 
@@ -46,6 +47,22 @@ fn tally(c: &Connection, plan: &Plan<'_>) -> Result<(u64, u64), DirectoryError> 
     })?)
 }
 
+/// How many of the hidden devices the question would find.
+fn hidden(c: &Connection, query: &DeviceQuery) -> Result<u64, DirectoryError> {
+    let mut found = 0;
+    for part in query.hidden.chunks(FEW) {
+        let these = Filter::Is(Test::DeviceIdIn(part.to_vec()));
+        let filter = Filter::All(query.filter.iter().cloned().chain([these]).collect());
+        let question =
+            DeviceQuery { owner: query.owner, filter: Some(filter), ..DeviceQuery::default() };
+        // Without a place to go on from, none is foreign.
+        if let Ok(plan) = Plan::new(&question) {
+            found += tally(c, &plan)?.1;
+        }
+    }
+    Ok(found)
+}
+
 /// The devices of a page and one more, when there is one; `None` when the budget was spent before.
 fn walk(
     c: &Connection,
@@ -55,6 +72,7 @@ fn walk(
     let Sql { text, values } = plan.page();
     let mut statement = c.prepare_cached(&text)?;
     let mut found = statement.query(params_from_iter(values))?;
+    let hidden: BTreeSet<DeviceId> = query.hidden.iter().copied().collect();
     let (mut devices, mut looked_at) = (Vec::new(), 0_u64);
     while devices.len() <= query.top
         && let Some(row) = found.next()?
@@ -64,7 +82,10 @@ fn walk(
             return Ok(None);
         }
         if row.get("fits")? {
-            devices.push(rows::device(row)?);
+            let device = rows::device(row)?;
+            if !hidden.contains(&device.device_id) {
+                devices.push(device);
+            }
         }
     }
     Ok(Some(devices))
@@ -79,7 +100,9 @@ fn list(c: &Connection, query: &DeviceQuery) -> Result<Result<Page, QueryRefusal
     let Ok(plan) = Plan::new(query) else { return Ok(Err(QueryRefusal::CursorInvalid)) };
     // One view for the count and the page; a page alone is one statement anyway.
     let counts = query.count || plan.may_sort_many();
-    let _view = counts.then(|| c.unchecked_transaction()).transpose()?;
+    let views = counts || !query.hidden.is_empty();
+    let _view = views.then(|| c.unchecked_transaction()).transpose()?;
+    let hidden = hidden(c, query)?;
     let unfiltered = query.owner.is_none() && query.filter.is_none();
     let mut count = None;
     if unfiltered && counts {
@@ -87,13 +110,13 @@ fn list(c: &Connection, query: &DeviceQuery) -> Result<Result<Page, QueryRefusal
         if plan.may_sort_many() && all > query.budget {
             return Ok(Err(QueryRefusal::TooExpensive));
         }
-        count = Some(all);
+        count = Some(all.saturating_sub(hidden));
     } else if counts {
         let (looked_at, fits) = tally(c, &plan)?;
         if looked_at > query.budget {
             return Ok(Err(QueryRefusal::TooExpensive));
         }
-        count = Some(fits);
+        count = Some(fits.saturating_sub(hidden));
     }
     let Some(mut items) = walk(c, query, &plan)? else {
         return Ok(Err(QueryRefusal::TooExpensive));
@@ -101,7 +124,8 @@ fn list(c: &Connection, query: &DeviceQuery) -> Result<Result<Page, QueryRefusal
     let more = items.len() > query.top;
     items.truncate(query.top);
     let next = items.last().filter(|_| more).map(|last| plan.cursor(last));
-    Ok(Ok(Page { items, next, count: count.filter(|_| query.count), scanned: plan.scans() }))
+    let count = count.filter(|_| query.count);
+    Ok(Ok(Page { items, next, count, hidden, scanned: plan.scans() }))
 }
 
 impl Directory {

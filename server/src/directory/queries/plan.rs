@@ -15,6 +15,9 @@ use super::condition::{condition, successor};
 /// What stands in for "never seen" in an order.
 const NEVER: i64 = i64::MIN;
 
+/// Devices that a list of ids leads to at most: the values are bound twice.
+pub(super) const FEW: usize = 500;
+
 /// SQL text with the values that it binds, in order.
 #[derive(Debug, Default)]
 pub(super) struct Sql {
@@ -43,6 +46,8 @@ enum Lead {
     Everything,
     /// One, by an id.
     One(&'static str, [u8; 16]),
+    /// Those with a device id of a list.
+    Few(Vec<[u8; 16]>),
     /// Those of an owner.
     Owner([u8; 16]),
     /// Those with names in a range: lower bound (included), upper bound and whether it is included.
@@ -79,7 +84,9 @@ impl<'a> Plan<'a> {
                 SortBy::Seen => (Key::Seen, order.descending),
             },
             (None, Lead::Names(..)) => (Key::Name, false),
-            (None, Lead::Everything | Lead::One(..) | Lead::Owner(_)) => (Key::Id, false),
+            (None, Lead::Everything | Lead::One(..) | Lead::Few(_) | Lead::Owner(_)) => {
+                (Key::Id, false)
+            }
         };
         let fits = query.after.as_ref().is_none_or(|cursor| {
             cursor.descending == descending
@@ -95,13 +102,15 @@ impl<'a> Plan<'a> {
 
     /// Whether the lead leaves only a few rows, whatever the directory's size.
     const fn is_narrow(&self) -> bool {
-        matches!(self.lead, Lead::One(..) | Lead::Owner(_))
+        matches!(self.lead, Lead::One(..) | Lead::Few(_) | Lead::Owner(_))
     }
 
     /// Whether the rows do not come in order by themselves.
     pub(super) const fn must_sort(&self) -> bool {
         match (&self.lead, self.key) {
-            (Lead::One(..), _) | (_, Key::Seen) | (Lead::Owner(_), Key::Name) => true,
+            (Lead::One(..) | Lead::Few(_), _) | (_, Key::Seen) | (Lead::Owner(_), Key::Name) => {
+                true
+            }
             (Lead::Names(..), key) => !matches!(key, Key::Name),
             (Lead::Everything | Lead::Owner(_), _) => false,
         }
@@ -131,7 +140,7 @@ impl<'a> Plan<'a> {
     /// `devices` with the index that leads, and the condition of the lead; `from` adds where the page begins.
     fn walk(&self, sql: &mut Sql, from: Option<&Cursor>) {
         sql.push(match (&self.lead, self.key) {
-            (Lead::One(..), _) => " FROM devices WHERE ",
+            (Lead::One(..) | Lead::Few(_), _) => " FROM devices WHERE ",
             (Lead::Owner(_), _) => " FROM devices INDEXED BY devices_by_owner WHERE ",
             (Lead::Names(..), _) | (Lead::Everything, Key::Name) => {
                 " FROM devices INDEXED BY devices_by_name WHERE "
@@ -144,6 +153,13 @@ impl<'a> Plan<'a> {
             }
             Lead::One(column, id) => {
                 sql.push(column).push(" = ").bind(id.to_vec());
+            }
+            Lead::Few(ids) => {
+                sql.push("device_id IN (");
+                for (index, id) in ids.iter().enumerate() {
+                    sql.push(if index == 0 { "" } else { ", " }).bind(id.to_vec());
+                }
+                sql.push(")");
             }
             Lead::Owner(id) => {
                 sql.push("owner = ").bind(id.to_vec());
@@ -223,8 +239,8 @@ impl<'a> Plan<'a> {
         }
         self.order(&mut sql);
         if !checked {
-            let rows = i64::try_from(self.query.top).unwrap_or(i64::MAX).saturating_add(1);
-            sql.push(" LIMIT ").bind(rows);
+            let rows = self.query.top.saturating_add(self.query.hidden.len());
+            sql.push(" LIMIT ").bind(i64::try_from(rows).unwrap_or(i64::MAX).saturating_add(1));
         }
         sql
     }
@@ -262,8 +278,19 @@ fn lead(query: &DeviceQuery) -> Lead {
             None
         }
     });
+    let few = || {
+        tests.iter().find_map(|test| {
+            if let Test::DeviceIdIn(ids) = test
+                && ids.len() <= FEW
+            {
+                Some(Lead::Few(ids.iter().map(|id| rows::id(id.guid())).collect()))
+            } else {
+                None
+            }
+        })
+    };
     let owner = || query.owner.map(|owner| Lead::Owner(rows::id(owner.guid())));
-    one.or_else(owner).or_else(|| names(&tests)).unwrap_or(Lead::Everything)
+    one.or_else(few).or_else(owner).or_else(|| names(&tests)).unwrap_or(Lead::Everything)
 }
 
 fn conjuncts<'a>(filter: &'a Filter, tests: &mut Vec<&'a Test>) {

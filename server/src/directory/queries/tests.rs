@@ -358,6 +358,10 @@ fn an_index_serves_names_ids_and_owners_and_nothing_is_sorted() {
             "SEARCH devices USING INDEX devices_by_name ((name_key,object_id)>(?,?) AND name_key<?)",
         ),
         (
+            with_filter(Filter::Is(Test::DeviceIdIn(vec![DeviceId::new(guid(1))]))),
+            "SEARCH devices USING INDEX sqlite_autoindex_devices_2 (device_id=?)",
+        ),
+        (
             with_filter(Filter::All(vec![
                 Filter::Is(Test::Enabled(true)),
                 Filter::Is(Test::DeviceId(DeviceId::new(guid(1)))),
@@ -471,4 +475,31 @@ async fn a_folder_answers_like_memory() {
         })
     );
     assert_eq!(directory.list_users(None, 1).await.unwrap().count, 0);
+}
+
+#[tokio::test]
+async fn what_is_hidden_costs_neither_a_walk_nor_a_count_of_all() {
+    let seen = |number: u8| Device {
+        last_activity: Some(Instant::from_seconds(i64::from(number))),
+        ..device(number)
+    };
+    let directory = filled((1..=10).map(seen).collect()).await;
+    let hidden: Vec<DeviceId> = [3, 4, 99].map(|number| device(number).device_id).into();
+    let ask = async |query: DeviceQuery| {
+        let query = DeviceQuery { hidden: hidden.clone(), count: true, ..query };
+        directory.list_devices(query).await.unwrap()
+    };
+    let page = ask(DeviceQuery { top: 2, budget: 5, ..DeviceQuery::default() }).await.unwrap();
+    assert_eq!((page.count, page.hidden, page.items.len()), (Some(8), 2, 2));
+    assert!(!page.scanned && page.next.is_some());
+    let order = Some(Order { by: SortBy::Seen, descending: false });
+    let sorted = ask(DeviceQuery { top: 3, order, ..DeviceQuery::default() }).await.unwrap();
+    let expected: Vec<Device> = [1, 2, 5].map(seen).into();
+    assert_eq!(sorted.items, expected);
+    assert_eq!(sorted.next.map(|next| next.id), Some(device(5).object_id));
+    let one = Filter::Is(Test::DeviceId(device(3).device_id));
+    let page = ask(with_filter(one)).await.unwrap();
+    assert_eq!((page.count, page.hidden, page.items.len()), (Some(0), 1, 0));
+    let none = ask(with_filter(begins("nothing"))).await.unwrap();
+    assert_eq!((none.count, none.hidden), (Some(0), 0));
 }
