@@ -205,6 +205,11 @@ pub fn with_device(
     }
 }
 
+/// Whether the session that an application keeps of its own goes on: `epoch` is what [`User::epoch`] was when it began.
+pub const fn session_goes_on(user: &User, epoch: u32) -> bool {
+    user.enabled && user.epoch == epoch
+}
+
 fn is_seen(known: &KnownDevice, unseen: &[DeviceId]) -> Result<(), DeviceRefusal> {
     if unseen.contains(&known.device_id()) { Err(DeviceRefusal::NotReplicated) } else { Ok(()) }
 }

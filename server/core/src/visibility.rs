@@ -9,6 +9,7 @@
 use crate::device::{Device, DeviceKey, Management, TrustType};
 use crate::ids::{DeviceId, ObjectId, UserId};
 use crate::instant::Instant;
+use crate::refusal::AccessRefusal;
 use crate::tenant::Settings;
 use crate::user::User;
 
@@ -184,8 +185,12 @@ pub const fn portal_lists_all(settings: &Settings) -> bool {
 }
 
 /// Whether somebody may see the sign-ins of a user: one's own, and those of all with a directory role.
-pub fn may_see_sign_ins(viewer: &User, of: UserId) -> bool {
-    viewer.id == of || !viewer.roles.is_empty()
+pub fn may_see_sign_ins(viewer: &User, of: UserId) -> Result<(), AccessRefusal> {
+    if viewer.id == of || !viewer.roles.is_empty() {
+        Ok(())
+    } else {
+        Err(AccessRefusal::RoleMissing)
+    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use linarite_core::user::User;
 use linarite_core::visibility::{DeviceView, may_see_sign_ins, portal_lists_all};
 
 use super::page::{Cell, Content, Form, Link, Refused, Table, show};
-use super::{Visitor, sign_ins as journal};
+use super::{RESOURCE, Visitor, sign_ins as journal};
 use crate::clock::format;
 use crate::directory::{DeviceQuery, Order, SortBy, UserKey};
 use crate::keys::encoding::{from_url, to_url};
 use crate::services::call::Call;
 use crate::services::reply::Reply;
+use crate::services::token::deny;
 use crate::services::{listing, page_token};
 
 /// Rows on a page.
@@ -159,7 +160,10 @@ pub(super) async fn user(call: &Call, visitor: &Visitor, who: &str) -> Result<Re
 /// The sign-ins of a user, for the user and for administrators.
 pub(super) fn sign_ins(call: &Call, visitor: &Visitor, who: &str) -> Result<Reply, Refused> {
     let user = find_user(call, who)?;
-    if !may_see_sign_ins(&visitor.user, user.id) {
+    call.note("operation", "users.signIns");
+    call.note("target", who);
+    if let Err(refusal) = may_see_sign_ins(&visitor.user, user.id) {
+        deny(call, RESOURCE, refusal);
         return Err(Refused::new("role-missing", "see the sign-ins of others"));
     }
     let info = url(call, &format!("/users/{}", user.id));

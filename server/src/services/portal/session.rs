@@ -4,6 +4,7 @@
 //! anything without the token, which other origins cannot read; browsers that say where a request comes from are believed.
 
 use linarite_core::ids::UserId;
+use linarite_core::signin::session_goes_on;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +125,7 @@ pub(super) fn visitor(call: &Call) -> Result<Option<Visitor>, Refused> {
     };
     let Ok(id) = session.user.parse::<UserId>() else { return Ok(None) };
     let user = call.world.directory.user(&UserKey::Id(id))?;
-    let user = user.filter(|user| user.enabled && user.epoch == session.epoch);
+    let user = user.filter(|user| session_goes_on(user, session.epoch));
     let Some(user) = user else { return Ok(None) };
     call.note("user", user.upn.as_str());
     Ok(Some(Visitor { user, session }))

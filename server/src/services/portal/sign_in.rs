@@ -6,6 +6,7 @@
 use http::StatusCode;
 use http::header::{HeaderValue, SET_COOKIE};
 use linarite_core::ids::UserId;
+use linarite_core::signin::session_goes_on;
 use serde_json::Value;
 
 use super::page::Refused;
@@ -82,7 +83,8 @@ pub(super) fn finish(call: &Call) -> Result<Reply, Refused> {
         && claims.get("nonce").and_then(Value::as_str) == Some(pending.nonce.as_str());
     let id = claims.get("oid").and_then(Value::as_str).and_then(|id| id.parse::<UserId>().ok());
     let id = id.filter(|_| fits).ok_or_else(forged)?;
-    let user = call.world.directory.user(&UserKey::Id(id))?.filter(|user| user.enabled);
+    let user = call.world.directory.user(&UserKey::Id(id))?;
+    let user = user.filter(|user| session_goes_on(user, user.epoch));
     let user = user.ok_or_else(|| Refused::new("session-missing", ""))?;
     call.note("user", user.upn.as_str());
     let lines = session::begun(call, user.id, user.epoch)?;

@@ -242,6 +242,12 @@ async fn a_user_without_a_role_sees_no_buttons_and_changes_nothing() {
     assert_eq!(portal.record("OLD-1").await.unwrap()["accountEnabled"], true);
     assert_eq!(portal.world.events("access.denied").len(), 2);
     assert_eq!(portal.get("/users/alice@contoso.test/sign-ins").await.status, 403);
+    let denied = portal.world.events("access.denied").pop().unwrap();
+    assert_eq!(
+        (&denied["operation"], &denied["reason"]),
+        (&json!("users.signIns"), &json!("role-missing"))
+    );
+    assert_eq!(denied["target"], "alice@contoso.test");
     assert_eq!(portal.get("/users/bob@contoso.test/sign-ins").await.status, 200);
 }
 
