@@ -197,6 +197,7 @@ pub const PORTAL_WIRE: &[&str] = &[
     "object-not-found",
     "view-of-another-era",
     "cursor-invalid",
+    "query-too-expensive",
     "endpoint-unknown",
     "method-unsupported",
     "directory-failed",

@@ -108,7 +108,7 @@ pub(in crate::control) async fn list(
 pub(in crate::control) async fn get(target: Target, parameters: Parameters) -> Answer {
     parameters.finish(&[])?;
     let world = &target.seat.world;
-    let users = world.directory.list_users(None, 0).await?.count;
+    let users = world.directory.list_users(None, 0, true).await?.count.unwrap_or_default();
     let snapshots = u64::try_from(target.seat.snapshots.list().len()).unwrap_or(u64::MAX);
     Ok(ok(&WorldView {
         id: world.id.clone(),

@@ -11,7 +11,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use linarite_core::device::Device;
@@ -35,8 +35,8 @@ pub struct UserPage {
     pub items: Vec<User>,
     /// The name to go on behind; absent when this is the last page.
     pub next: Option<String>,
-    /// How many users there are.
-    pub count: u64,
+    /// How many users there are, when that was asked.
+    pub count: Option<u64>,
 }
 
 fn tally(c: &Connection, plan: &Plan<'_>) -> Result<(u64, u64), DirectoryError> {
@@ -175,18 +175,43 @@ impl Directory {
         })
     }
 
-    /// A page of users in the order of their names, behind this name.
+    /// The users with these ids, those that there are.
+    pub async fn users_by_id(
+        &self,
+        ids: BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, User>, DirectoryError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.store
+            .scan(move |c| {
+                let mut users = BTreeMap::new();
+                for id in ids {
+                    if let Some(user) = rows::user_by_id(c, id)? {
+                        users.insert(id, user);
+                    }
+                }
+                Ok(users)
+            })
+            .await
+    }
+
+    /// A page of users in the order of their names, behind this name, and how many there are, if that is asked.
     pub async fn list_users(
         &self,
         after: Option<String>,
         top: usize,
+        count: bool,
     ) -> Result<UserPage, DirectoryError> {
         self.store
             .scan(move |c| {
                 let view = c.unchecked_transaction()?;
-                let count: i64 = view
-                    .prepare_cached("SELECT count(*) FROM users")?
-                    .query_row([], |row| row.get(0))?;
+                let counted = || -> Result<i64, rusqlite::Error> {
+                    view.prepare_cached("SELECT count(*) FROM users")?
+                        .query_row([], |row| row.get(0))
+                };
+                let count = count.then(counted).transpose()?;
+                let count = count.map(|count| u64::try_from(count).unwrap_or(0));
                 let sql = format!(
                     "SELECT {} FROM users WHERE upn_key > ?1 ORDER BY upn_key LIMIT ?2",
                     rows::USER
@@ -201,7 +226,7 @@ impl Directory {
                 let more = items.len() > top;
                 items.truncate(top);
                 let next = items.last().filter(|_| more).map(|user| user.upn.clone());
-                Ok(UserPage { items, next, count: u64::try_from(count).unwrap_or(0) })
+                Ok(UserPage { items, next, count })
             })
             .await
     }

@@ -474,7 +474,7 @@ async fn a_folder_answers_like_memory() {
             id: device(2).object_id,
         })
     );
-    assert_eq!(directory.list_users(None, 1).await.unwrap().count, 0);
+    assert_eq!(directory.list_users(None, 1, true).await.unwrap().count, Some(0));
 }
 
 #[tokio::test]
@@ -502,4 +502,12 @@ async fn what_is_hidden_costs_neither_a_walk_nor_a_count_of_all() {
     assert_eq!((page.count, page.hidden, page.items.len()), (Some(0), 1, 0));
     let none = ask(with_filter(begins("nothing"))).await.unwrap();
     assert_eq!((none.count, none.hidden), (Some(0), 0));
+}
+
+#[tokio::test]
+async fn users_are_found_by_id_and_counted_only_when_that_is_asked() {
+    let directory = filled(vec![]).await;
+    let nobody = directory.users_by_id([UserId::new(guid(1))].into()).await.unwrap();
+    assert_eq!(nobody, BTreeMap::new());
+    assert_eq!(directory.list_users(None, 1, false).await.unwrap().count, None);
 }

@@ -3,6 +3,8 @@
 //! What is printed comes from [`DeviceView`]; what may be changed are `accountEnabled` and `displayName`. Everything else
 //! in a change is refused by name.
 
+use std::borrow::Borrow;
+
 use linarite_core::access::{DeviceChange, may_change};
 use linarite_core::device::Device;
 use linarite_core::user::User;
@@ -56,13 +58,13 @@ fn alone(call: &Call, tenant: &str, object: Value) -> Reply {
 }
 
 /// A device, with its owners when these are wanted.
-fn shown(call: &Call, device: &Device, options: &Options) -> Result<Value, Refused> {
-    let mut shown = shape::device(&DeviceView::of(device));
+fn shown<U: Borrow<User>>(view: &DeviceView<'_>, owners: &[U], options: &Options) -> Value {
+    let mut shown = shape::device(view);
     if let (Some(name), Value::Object(members)) = (options.expand, &mut shown) {
-        let owners = call.world.directory.owners_of(device.object_id)?.unwrap_or_default();
-        members.insert(name.to_owned(), owners.iter().map(shape::user).collect());
+        let owners = owners.iter().map(|owner| shape::user(owner.borrow()));
+        members.insert(name.to_owned(), owners.collect());
     }
-    Ok(shown)
+    shown
 }
 
 /// One device.
@@ -70,7 +72,8 @@ pub(super) fn get(call: &Call, tenant: &str, id: &str) -> Result<Reply, Refused>
     let options = Options::read(call)?;
     options.single()?;
     let device = find(call, id)?;
-    Ok(alone(call, tenant, shown(call, &device, &options)?))
+    let owners = call.world.directory.owners_of(device.object_id)?.unwrap_or_default();
+    Ok(alone(call, tenant, shown(&DeviceView::of(&device), &owners, &options)))
 }
 
 /// A page of all devices.
@@ -106,13 +109,19 @@ async fn page(
     };
     let page = listing::devices(call, query).await?;
     let page = page.map_err(|refusal| Refused::query(refusal, ""))?;
-    let devices = page.items.iter().map(|device| shown(call, device, &options));
+    let views: Vec<DeviceView<'_>> = page.items.iter().map(DeviceView::of).collect();
+    let wanted = views.iter().filter(|_| options.expand.is_some()).filter_map(|view| view.owner);
+    let owners = call.world.directory.users_by_id(wanted.collect()).await?;
+    let devices = views.iter().map(|view| {
+        let owner = view.owner.and_then(|owner| owners.get(&owner));
+        shown(view, owner.as_slice(), &options)
+    });
     let mut list = Map::new();
     list.insert("odata.metadata".to_owned(), metadata(call, tenant, "directoryObjects").into());
     if let Some(place) = &page.next {
         list.insert("odata.nextLink".to_owned(), options.next_link(next, place).into());
     }
-    list.insert("value".to_owned(), Value::Array(devices.collect::<Result<_, _>>()?));
+    list.insert("value".to_owned(), devices.collect());
     Ok(answer::ok(call, &Value::Object(list)))
 }
 

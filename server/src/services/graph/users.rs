@@ -52,11 +52,11 @@ pub(super) async fn list(call: &Call, version: &str) -> Result<Reply, Refused> {
     let invalid = || Refused::query(QueryRefusal::CursorInvalid, "");
     let read = |token: &String| from_url(token).and_then(|name| String::from_utf8(name).ok());
     let after = options.token.as_ref().map(|token| read(token).ok_or_else(invalid)).transpose()?;
-    let page = call.world.directory.list_users(after, options.top).await?;
+    let page = call.world.directory.list_users(after, options.top, options.count).await?;
     let shown = |object| Shown { first: None, object, selection: &selection };
     let list = Listing {
         context: context(call, version, &format!("users{}", selection.in_context())),
-        count: options.count.then_some(page.count),
+        count: page.count,
         next: page.next.as_ref().map(|name| next_link(call, &to_url(name))),
         value: page.items.iter().map(shown).collect(),
     };
@@ -70,8 +70,8 @@ pub(super) async fn count(call: &Call) -> Result<Reply, Refused> {
     if !options.eventual {
         return Err(Refused::unsupported("$count needs the header 'ConsistencyLevel: eventual'."));
     }
-    let page = call.world.directory.list_users(None, 1).await?;
-    Ok(answer::number(call, page.count))
+    let page = call.world.directory.list_users(None, 0, true).await?;
+    Ok(answer::number(call, page.count.unwrap_or_default()))
 }
 
 /// The owners of a device, which are its users too; none when it is a hybrid one.

@@ -3,13 +3,14 @@
 use linarite_core::access::{DeviceChange, may_change};
 use linarite_core::device::{Device, TrustType};
 use linarite_core::instant::Instant;
+use linarite_core::refusal::QueryRefusal;
 use linarite_core::user::User;
 use linarite_core::visibility::{DeviceView, may_see_sign_ins, portal_lists_all};
 
 use super::page::{Cell, Content, Form, Link, Refused, Table, show};
 use super::{RESOURCE, Visitor, sign_ins as journal};
 use crate::clock::format;
-use crate::directory::{DeviceQuery, Order, SortBy, UserKey};
+use crate::directory::{Cursor, DeviceQuery, Order, SortBy, UserKey};
 use crate::keys::encoding::{from_url, to_url};
 use crate::services::call::Call;
 use crate::services::reply::Reply;
@@ -18,7 +19,7 @@ use crate::services::{listing, page_token};
 
 /// Rows on a page.
 const ROWS: usize = 100;
-/// Devices of one user that are looked at; nobody may own more.
+/// Devices of one user on a page.
 const OWNED: usize = 999;
 
 const NOT_SAID: &str = "N/A";
@@ -69,23 +70,46 @@ const COLUMNS: [&str; 9] = [
     "Activity",
 ];
 
-fn row(call: &Call, device: &Device) -> Result<Vec<Cell>, Refused> {
-    let view = DeviceView::of(device);
-    let owner = match owner(call, &view)? {
-        Some(user) => Cell::link(user.name, url(call, &format!("/users/{}", user.id))),
+/// Rows of devices, with the owners of all of them.
+async fn rows(
+    call: &Call,
+    devices: impl Iterator<Item = &Device>,
+) -> Result<Vec<Vec<Cell>>, Refused> {
+    let views: Vec<DeviceView<'_>> = devices.map(DeviceView::of).collect();
+    let owners = views.iter().filter_map(|view| view.owner).collect();
+    let owners = call.world.directory.users_by_id(owners).await?;
+    let owner = |view: &DeviceView<'_>| view.owner.and_then(|owner| owners.get(&owner));
+    Ok(views.iter().map(|view| row(call, view, owner(view))).collect())
+}
+
+fn row(call: &Call, view: &DeviceView<'_>, owner: Option<&User>) -> Vec<Cell> {
+    let owner = match owner {
+        Some(user) => Cell::link(&user.name, url(call, &format!("/users/{}", user.id))),
         None => Cell::text(NOT_SAID),
     };
-    Ok(vec![
+    vec![
         Cell::link(view.display_name, url(call, &format!("/devices/{}", view.object_id))),
         Cell::text(yes(view.enabled)),
         Cell::text(view.os),
         Cell::text(view.os_version),
         Cell::text(join_type(view.trust)),
         owner,
-        Cell::text(compliant(&view)),
-        Cell::text(registered(&view)),
+        Cell::text(compliant(view)),
+        Cell::text(registered(view)),
         Cell::text(time(view.last_activity)),
-    ])
+    ]
+}
+
+/// Where a page of devices goes on, when it is not the first one.
+fn after(call: &Call) -> Result<Option<Cursor>, Refused> {
+    let read =
+        |token: String| page_token::read(&token).ok_or_else(|| Refused::new("cursor-invalid", ""));
+    call.query_value("after").map(read).transpose()
+}
+
+fn unlisted(refusal: QueryRefusal) -> Refused {
+    let expensive = refusal == QueryRefusal::TooExpensive;
+    Refused::new(if expensive { "query-too-expensive" } else { "cursor-invalid" }, "")
 }
 
 /// A page of all users.
@@ -93,7 +117,7 @@ pub(super) async fn users(call: &Call, visitor: &Visitor) -> Result<Reply, Refus
     let invalid = || Refused::new("cursor-invalid", "");
     let read = |token: String| from_url(&token).and_then(|name| String::from_utf8(name).ok());
     let after = call.query_value("after").map(|token| read(token).ok_or_else(invalid));
-    let page = call.world.directory.list_users(after.transpose()?, ROWS).await?;
+    let page = call.world.directory.list_users(after.transpose()?, ROWS, false).await?;
     let row = |user: &User| {
         vec![
             Cell::link(user.name.as_str(), url(call, &format!("/users/{}", user.id))),
@@ -124,13 +148,19 @@ fn find_user(call: &Call, who: &str) -> Result<User, Refused> {
 /// USER info: a user and the devices that belong under it (FAQ A1 to A4).
 pub(super) async fn user(call: &Call, visitor: &Visitor, who: &str) -> Result<Reply, Refused> {
     let user = find_user(call, who)?;
-    let query = DeviceQuery { owner: Some(user.id), top: OWNED, ..DeviceQuery::default() };
-    let page = listing::devices(call, query).await?;
-    let page = page.map_err(|_| Refused::new("cursor-invalid", ""))?;
+    let query = DeviceQuery {
+        owner: Some(user.id),
+        after: after(call)?,
+        top: OWNED,
+        ..DeviceQuery::default()
+    };
+    let page = listing::devices(call, query).await?.map_err(unlisted)?;
     let rule = call.world.tenant.settings.user_view;
     let listed =
         page.items.iter().filter(|device| DeviceView::of(device).in_user_info(user.id, rule));
-    let rows = listed.map(|device| row(call, device)).collect::<Result<_, _>>()?;
+    let rows = rows(call, listed).await?;
+    let next = page.next.as_ref().map(page_token::print);
+    let next = next.map(|token| url(call, &format!("/users/{}?after={token}", user.id)));
     let roles: Vec<&str> = user.roles.iter().map(|role| role.word()).collect();
     let sign_ins = url(call, &format!("/users/{}/sign-ins", user.id));
     let content = Content {
@@ -150,7 +180,7 @@ pub(super) async fn user(call: &Call, visitor: &Visitor, who: &str) -> Result<Re
             columns: COLUMNS.to_vec(),
             rows,
             empty: "No devices are listed under this user.",
-            next: None,
+            next,
         }),
         ..Content::default()
     };
@@ -182,17 +212,15 @@ pub(super) async fn all_devices(call: &Call, visitor: &Visitor) -> Result<Reply,
     if !portal_lists_all(&call.world.tenant.settings) {
         return Err(Refused::new("view-of-another-era", ""));
     }
-    let invalid = || Refused::new("cursor-invalid", "");
-    let after = call.query_value("after").map(|token| page_token::read(&token).ok_or_else(invalid));
     let query = DeviceQuery {
         order: Some(Order { by: SortBy::Name, descending: false }),
-        after: after.transpose()?,
+        after: after(call)?,
         top: ROWS,
         count: true,
         ..DeviceQuery::default()
     };
-    let page = listing::devices(call, query).await?.map_err(|_| invalid())?;
-    let rows = page.items.iter().map(|device| row(call, device)).collect::<Result<_, _>>()?;
+    let page = listing::devices(call, query).await?.map_err(unlisted)?;
+    let rows = rows(call, page.items.iter()).await?;
     let next = page.next.as_ref().map(page_token::print);
     let content = Content {
         title: "All devices".to_owned(),

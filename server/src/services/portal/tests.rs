@@ -341,3 +341,20 @@ async fn a_refused_sign_in_is_shown_in_the_words_that_its_user_was_told() {
     let page = portal.get("/users/bob@contoso.test/sign-ins").await.text;
     assert!(page.contains(said), "{said} {page}");
 }
+
+#[tokio::test]
+async fn user_info_goes_on_behind_its_last_row() {
+    let portal = Portal::signed_in("bob").await;
+    let admin = Admin::new(&portal.world.world, "test");
+    for number in 0..1000 {
+        let device = json!({ "name": format!("PC-{number:04}"), "os": "windows-10", "trust": "azure-ad", "owner": "bob" });
+        admin.create_device(serde_json::from_value(device).unwrap()).await.unwrap();
+    }
+    let first = portal.get("/").await.text;
+    let mut links = first.split("href=\"").filter_map(|rest| rest.split('"').next());
+    let next = links.find(|link| link.contains("?after=")).unwrap();
+    let second = portal.get(next.strip_prefix(OWN).unwrap()).await.text;
+    for name in (0..1000).map(|number| format!(">PC-{number:04}<")) {
+        assert!(first.contains(&name) != second.contains(&name), "{name}");
+    }
+}
