@@ -6,7 +6,7 @@
 
 use crate::instant::{Instant, Span};
 use crate::refusal::FederationRefusal;
-use crate::registration::FittingClock;
+use crate::registration::{FittingClock, span_fits};
 use crate::signin::same_secret;
 use crate::tenant::{Realm, Tenant};
 use crate::user::User;
@@ -99,16 +99,8 @@ pub fn message_in_time(
     real: Instant,
     tolerance: Span,
 ) -> Result<FittingClock, FederationRefusal> {
-    let fits = |now: Instant| created - tolerance <= now && now < expires + tolerance;
-    if created >= expires {
-        Err(FederationRefusal::StampOutdated)
-    } else if fits(world) {
-        Ok(FittingClock::World)
-    } else if fits(real) {
-        Ok(FittingClock::Real)
-    } else {
-        Err(FederationRefusal::StampOutdated)
-    }
+    let fits = span_fits(created, expires, world, real, tolerance);
+    fits.filter(|_| created < expires).ok_or(FederationRefusal::StampOutdated)
 }
 
 #[cfg(test)]

@@ -150,28 +150,12 @@ pub fn synchronised(
     object_id: ObjectId,
     now: Instant,
 ) -> (Device, Synced) {
-    let Computer { device_id, display_name, os, os_version, on_premises } = computer;
     let Some(mut device) = record else {
         let epoch = grave.map_or(0, |epoch| epoch.saturating_add(1));
-        let device = Device {
-            object_id,
-            device_id,
-            display_name,
-            os,
-            os_version,
-            trust: TrustType::ServerAd,
-            owner: None,
-            created: now,
-            registered: None,
-            last_activity: None,
-            key: None,
-            transport_key: None,
-            on_premises: Some(on_premises),
-            standing: Standing { epoch, ..Standing::default() },
-            management: Management::default(),
-        };
-        return (device, Synced::Created);
+        let standing = Standing { epoch, ..Standing::default() };
+        return (pending(object_id, computer, standing, now), Synced::Created);
     };
+    let Computer { display_name, on_premises, .. } = computer;
     let follows =
         device.display_name != display_name || device.on_premises.as_ref() != Some(&on_premises);
     device.display_name = display_name;
@@ -183,6 +167,33 @@ pub fn synchronised(
         (false, false) => Synced::Unchanged,
     };
     (device, synced)
+}
+
+/// The record of a domain computer that has not registered yet.
+pub(crate) fn pending(
+    object_id: ObjectId,
+    computer: Computer,
+    standing: Standing,
+    now: Instant,
+) -> Device {
+    let Computer { device_id, display_name, os, os_version, on_premises } = computer;
+    Device {
+        object_id,
+        device_id,
+        display_name,
+        os,
+        os_version,
+        trust: TrustType::ServerAd,
+        owner: None,
+        created: now,
+        registered: None,
+        last_activity: None,
+        key: None,
+        transport_key: None,
+        on_premises: Some(on_premises),
+        standing,
+        management: Management::default(),
+    }
 }
 
 /// The proof by which a domain computer claims its synchronised record.

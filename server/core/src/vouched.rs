@@ -5,10 +5,11 @@
 //! duplicate. The number of devices is not asked: hybrid devices are exempt. Left out: whether the domain knows the
 //! computer, which the federation server answers for.
 
-use crate::device::{Device, Management, OnPremises, TrustType};
+use crate::device::{Device, OnPremises, TrustType};
 use crate::ids::{DeviceId, Guid, ObjectId, Sid};
 use crate::instant::Instant;
 use crate::refusal::JoinRefusal;
+use crate::registration::{self, pending};
 use crate::revocation::Standing;
 
 /// The account type that tokens of domain computers name.
@@ -43,23 +44,14 @@ pub fn may_take(record: Option<&Device>, computer: &Computer) -> Result<(), Join
 /// The record of a computer that had none, as a synchronisation would bring it, but for the certificate. `standing` is
 /// the default one, or that of a deleted record with the same id.
 pub fn record(object_id: ObjectId, computer: Computer, standing: Standing, now: Instant) -> Device {
-    Device {
-        object_id,
+    let named = registration::Computer {
         device_id: computer.device_id,
         display_name: String::new(),
         os: String::new(),
         os_version: String::new(),
-        trust: TrustType::ServerAd,
-        owner: None,
-        created: now,
-        registered: None,
-        last_activity: None,
-        key: None,
-        transport_key: None,
-        on_premises: Some(OnPremises { sid: computer.sid, certificate: Vec::new() }),
-        management: Management::default(),
-        standing,
-    }
+        on_premises: OnPremises { sid: computer.sid, certificate: Vec::new() },
+    };
+    pending(object_id, named, standing, now)
 }
 
 #[cfg(test)]
