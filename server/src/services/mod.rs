@@ -16,6 +16,7 @@ pub mod page_token;
 pub mod portal;
 pub mod reply;
 pub mod resource;
+pub mod sealed;
 pub mod soap;
 pub mod sts;
 pub mod tables;

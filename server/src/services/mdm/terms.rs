@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::Refused;
 use super::{AUDIENCES, pages};
-use crate::entropy::Stream;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, empty, redirect, with_query};
+use crate::services::sealed;
 use crate::services::token::accept;
 
 /// How long a reader may take, and how long having agreed counts.
@@ -30,15 +30,8 @@ struct Sealed {
 const ASKED: &str = "terms";
 const AGREED: &str = "agreed";
 
-fn seal(call: &Call, kind: &'static str, value: &Sealed) -> Option<String> {
-    let plain = serde_json::to_vec(value).ok()?;
-    let nonce = call.world.entropy.draw(Stream::Seal);
-    call.world.keys.grants.seal(kind, nonce, &plain).ok()
-}
-
 fn open(call: &Call, kind: &'static str, text: &str) -> Option<Sealed> {
-    let plain = call.world.keys.grants.open(kind, text)?;
-    let sealed: Sealed = serde_json::from_slice(&plain).ok()?;
+    let sealed: Sealed = sealed::open(call, kind, text)?;
     (call.now() < Instant::from_millis(sealed.until)).then_some(sealed)
 }
 
@@ -86,7 +79,7 @@ pub(super) async fn show(call: Call) -> Reply {
         return sent_back(&call, &back, "unauthorized_client", &refused);
     }
     let until = (call.now() + READING).millis();
-    match seal(&call, ASKED, &Sealed { user: user.id.to_string(), back, until }) {
+    match sealed::seal(&call, ASKED, &Sealed { user: user.id.to_string(), back, until }) {
         Some(ctx) => pages::terms(&call, &ctx),
         None => empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
@@ -106,7 +99,7 @@ pub(super) async fn answer(call: Call) -> Reply {
         "accept" => {
             let until = (call.now() + READING).millis();
             let back = asked.back.clone();
-            let Some(blob) = seal(&call, AGREED, &Sealed { until, ..asked }) else {
+            let Some(blob) = sealed::seal(&call, AGREED, &Sealed { until, ..asked }) else {
                 return empty(StatusCode::INTERNAL_SERVER_ERROR);
             };
             call.note("answer", "accept");

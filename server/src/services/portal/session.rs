@@ -5,7 +5,6 @@
 
 use linarite_core::ids::UserId;
 use linarite_core::signin::session_goes_on;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Visitor;
@@ -15,6 +14,7 @@ use crate::edge::Face;
 use crate::entropy::Stream;
 use crate::keys::encoding::to_url;
 use crate::services::call::Call;
+use crate::services::sealed;
 
 /// How long a session lasts, in milliseconds.
 const LIFETIME: i64 = 8 * 60 * 60 * 1000;
@@ -47,13 +47,7 @@ pub(super) struct Pending {
 
 fn seal(call: &Call, kind: &'static str, value: &impl Serialize) -> Result<String, Refused> {
     let failed = || Refused::new("directory-failed", "the session could not be sealed");
-    let plain = serde_json::to_vec(value).map_err(|_| failed())?;
-    let iv = call.world.entropy.draw(Stream::Seal);
-    call.world.keys.grants.seal(kind, iv, &plain).map_err(|_| failed())
-}
-
-fn open<T: DeserializeOwned>(call: &Call, kind: &'static str, text: &str) -> Option<T> {
-    serde_json::from_slice(&call.world.keys.grants.open(kind, text)?).ok()
+    sealed::seal(call, kind, value).ok_or_else(failed)
 }
 
 fn cookie(call: &Call, wanted: &str) -> Option<String> {
@@ -112,14 +106,14 @@ pub(super) fn pending(call: &Call, target: &str) -> Result<(Pending, String), Re
 
 /// The sign-in that this browser began.
 pub(super) fn remembered(call: &Call) -> Option<Pending> {
-    let pending: Pending = open(call, "portalsignin", &cookie(call, PENDING)?)?;
+    let pending: Pending = sealed::open(call, "portalsignin", &cookie(call, PENDING)?)?;
     (call.now().millis() < pending.until).then_some(pending)
 }
 
 /// Who is signed in.
 pub(super) fn visitor(call: &Call) -> Result<Option<Visitor>, Refused> {
     let session: Option<Session> =
-        cookie(call, SESSION).and_then(|text| open(call, "portal", &text));
+        cookie(call, SESSION).and_then(|text| sealed::open(call, "portal", &text));
     let Some(session) = session.filter(|session| call.now().millis() < session.until) else {
         return Ok(None);
     };

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::{DeviceEvidence, OnceMark, UserEvidence};
 use crate::entropy::Stream;
 use crate::services::call::Call;
+use crate::services::sealed;
 
 /// A sealed kind of value.
 pub(super) trait Grant: Serialize + DeserializeOwned {
@@ -202,15 +203,12 @@ const INTERACTION: Span = Span::from_minutes(60);
 
 /// Seals a grant.
 pub(super) fn seal<G: Grant>(call: &Call, grant: &G) -> Result<String, GrantRefusal> {
-    let plain = serde_json::to_vec(grant).map_err(|_| GrantRefusal::Unreadable)?;
-    let iv = call.world.entropy.draw(Stream::Seal);
-    call.world.keys.grants.seal(G::KIND, iv, &plain).map_err(|_| GrantRefusal::Unreadable)
+    sealed::seal(call, G::KIND, grant).ok_or(GrantRefusal::Unreadable)
 }
 
 /// Opens a grant; whether it is still in time is the caller's question.
 pub(super) fn open<G: Grant>(call: &Call, text: &str) -> Result<G, GrantRefusal> {
-    let plain = call.world.keys.grants.open(G::KIND, text).ok_or(GrantRefusal::Unreadable)?;
-    serde_json::from_slice(&plain).map_err(|_| GrantRefusal::Unreadable)
+    sealed::open(call, G::KIND, text).ok_or(GrantRefusal::Unreadable)
 }
 
 /// Whether a grant that ends at this moment is over: it counts up to the moment, not at it.
