@@ -65,7 +65,7 @@ pub fn apply(
         TermsFile::Absent => Terms::Absent,
         TermsFile::Unreachable => Terms::Unreachable,
     };
-    mdm.device_cap = written.device_cap.unwrap_or(Mdm::default().device_cap);
+    mdm.device_cap = written.device_cap.unwrap_or_else(|| Mdm::default().device_cap);
     mdm.windows_blocked = written.windows_blocked;
     mdm.refuses = None;
     if let Some(word) = &written.refuses {
