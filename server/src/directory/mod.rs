@@ -24,6 +24,7 @@ mod users;
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 
 use remembered::Remembered;
 use rusqlite::Connection;
@@ -80,7 +81,7 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub struct Directory {
     store: Store,
-    remembered: Remembered,
+    remembered: Arc<Remembered>,
     /// Held as long as the store is open, and given up after it.
     _lock: Option<File>,
 }
@@ -91,14 +92,14 @@ impl Directory {
         let connection = Connection::open_in_memory()?;
         schema::prepare(&connection)?;
         let store = Store::memory(connection);
-        Ok(Self { store, remembered: Remembered::default(), _lock: None })
+        Ok(Self { store, remembered: Arc::default(), _lock: None })
     }
 
     /// The directory in a state folder, made when there is none yet. [`DirectoryError::InUse`] while another has it open.
     pub fn in_folder(folder: &Path) -> Result<Self, DirectoryError> {
         let lock = locked(folder)?;
         let store = Store::folder(&folder.join("directory.sqlite"))?;
-        Ok(Self { store, remembered: Remembered::default(), _lock: Some(lock) })
+        Ok(Self { store, remembered: Arc::default(), _lock: Some(lock) })
     }
 }
 

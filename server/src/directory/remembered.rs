@@ -8,27 +8,55 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use linarite_core::conditional::Policy;
 use linarite_core::device::KnownDevice;
-use linarite_core::ids::{DeviceId, UserId};
+use linarite_core::ids::{DeviceId, Thumbprint, UserId};
 use linarite_core::user::User;
 
 use super::{DeviceQuery, Page};
 
-/// Holders of tokens that are remembered at most.
-const HOLDERS: usize = 64;
+/// Parties that are remembered at most.
+const PARTIES: usize = 64;
 /// Pages that are remembered at most.
 const PAGES: usize = 8;
 /// Devices on a page that is remembered at most.
 const PAGE: usize = 100;
 
-/// A user, and the device when a token is bound to one.
-pub(super) type HolderKey = (UserId, Option<DeviceId>);
+/// How a token, a grant or a sign-in names a user.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NamedUser {
+    Id(UserId),
+    /// As it was typed.
+    Upn(String),
+    Immutable(String),
+}
 
-/// The rows of a user and a device; `None` where there is none.
-#[derive(Debug)]
-pub(super) struct Holder {
+/// How it names a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NamedDevice {
+    None,
+    Id(DeviceId),
+    /// By a certificate, and the id in its subject.
+    Shown {
+        thumbprint: Thumbprint,
+        subject: Option<DeviceId>,
+    },
+}
+
+/// Whom a token, a grant or a sign-in names, on what, and the device that its grant is bound to beside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Named {
+    pub(super) user: NamedUser,
+    pub(super) device: NamedDevice,
+    pub(super) bound: Option<DeviceId>,
+}
+
+/// The rows of those who are named; `None` where there is none.
+#[derive(Debug, Default)]
+pub(super) struct Party {
     pub(super) user: Option<Arc<User>>,
-    pub(super) device: Option<KnownDevice>,
+    pub(super) device: Option<Arc<KnownDevice>>,
+    pub(super) bound: Option<Arc<KnownDevice>>,
 }
 
 /// Rows as of one change of the directory.
@@ -38,7 +66,8 @@ pub(super) struct Remembered(Mutex<Rows>);
 #[derive(Debug, Default)]
 struct Rows {
     version: u64,
-    holders: BTreeMap<HolderKey, Arc<Holder>>,
+    parties: BTreeMap<Named, Arc<Party>>,
+    policies: Option<Arc<Vec<Policy>>>,
     pages: Vec<(DeviceQuery, Arc<Page>)>,
 }
 
@@ -52,20 +81,33 @@ impl Remembered {
         rows
     }
 
-    pub(super) fn holder(&self, version: u64, key: &HolderKey) -> Option<Arc<Holder>> {
+    pub(super) fn party(&self, version: u64, named: &Named) -> Option<Arc<Party>> {
         let rows = self.at(version);
-        if rows.version == version { rows.holders.get(key).cloned() } else { None }
+        if rows.version == version { rows.parties.get(named).cloned() } else { None }
     }
 
     /// Remembers rows that were read when no change was newer than this one.
-    pub(super) fn keep_holder(&self, version: u64, key: HolderKey, holder: &Arc<Holder>) {
+    pub(super) fn keep_party(&self, version: u64, named: Named, party: &Arc<Party>) {
         let mut rows = self.at(version);
         // Rows that were read before a newer change say nothing about it.
         if rows.version == version {
-            if rows.holders.len() >= HOLDERS {
-                rows.holders.clear();
+            if rows.parties.len() >= PARTIES {
+                rows.parties.clear();
             }
-            rows.holders.insert(key, Arc::clone(holder));
+            rows.parties.insert(named, Arc::clone(party));
+        }
+    }
+
+    pub(super) fn policies(&self, version: u64) -> Option<Arc<Vec<Policy>>> {
+        let rows = self.at(version);
+        if rows.version == version { rows.policies.clone() } else { None }
+    }
+
+    /// Remembers the policies as they were when no change was newer than this one.
+    pub(super) fn keep_policies(&self, version: u64, policies: &Arc<Vec<Policy>>) {
+        let mut rows = self.at(version);
+        if rows.version == version {
+            rows.policies = Some(Arc::clone(policies));
         }
     }
 
@@ -93,27 +135,29 @@ impl Remembered {
 mod tests {
     use super::*;
 
-    const KEY: HolderKey = (UserId::new(linarite_core::ids::Guid::from_bytes([1; 16])), None);
-
-    fn nobody() -> Arc<Holder> {
-        Arc::new(Holder { user: None, device: None })
+    fn named(n: u128) -> Named {
+        let user = UserId::new(linarite_core::ids::Guid::from_bytes(n.to_be_bytes()));
+        Named { user: NamedUser::Id(user), device: NamedDevice::None, bound: None }
     }
 
     #[test]
     fn rows_are_forgotten_with_the_next_change() {
         let remembered = Remembered::default();
-        remembered.keep_holder(3, KEY, &nobody());
-        assert!(remembered.holder(3, &KEY).is_some());
-        assert!(remembered.holder(4, &KEY).is_none());
-        assert!(remembered.holder(3, &KEY).is_none(), "a slow reader does not bring them back");
+        remembered.keep_party(3, named(1), &Arc::default());
+        remembered.keep_policies(3, &Arc::default());
+        assert!(remembered.party(3, &named(1)).is_some() && remembered.policies(3).is_some());
+        assert!(remembered.party(4, &named(1)).is_none() && remembered.policies(4).is_none());
+        assert!(remembered.party(3, &named(1)).is_none(), "a slow reader does not bring them back");
     }
 
     #[test]
     fn rows_read_before_a_change_are_not_remembered_behind_it() {
         let remembered = Remembered::default();
-        assert!(remembered.holder(4, &KEY).is_none());
-        remembered.keep_holder(3, KEY, &nobody());
-        assert!(remembered.holder(3, &KEY).is_none() && remembered.holder(4, &KEY).is_none());
+        assert!(remembered.party(4, &named(1)).is_none());
+        remembered.keep_party(3, named(1), &Arc::default());
+        remembered.keep_policies(3, &Arc::default());
+        assert!(remembered.party(3, &named(1)).is_none() && remembered.policies(3).is_none());
+        assert!(remembered.party(4, &named(1)).is_none() && remembered.policies(4).is_none());
     }
 
     #[test]
@@ -127,11 +171,9 @@ mod tests {
             assert!(remembered.page(1, &query).is_some());
         }
         assert!(remembered.at(1).pages.len() <= PAGES);
-        for n in 0..3 * HOLDERS {
-            let bytes = u128::try_from(n).unwrap().to_be_bytes();
-            let user = UserId::new(linarite_core::ids::Guid::from_bytes(bytes));
-            remembered.keep_holder(1, (user, None), &nobody());
+        for n in 0..3 * PARTIES {
+            remembered.keep_party(1, named(u128::try_from(n).unwrap()), &Arc::default());
         }
-        assert!(remembered.at(1).holders.len() <= HOLDERS);
+        assert!(remembered.at(1).parties.len() <= PARTIES);
     }
 }

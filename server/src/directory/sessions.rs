@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use linarite_core::access::{Evaluation, TokenDevice, with_token};
-use linarite_core::conditional::{Platform, Request, SecondFactor, Verdict, evaluate};
+use linarite_core::conditional::{Platform, Policy, Request, SecondFactor, Verdict, evaluate};
 use linarite_core::device::{KnownDevice, ShownCertificate};
 use linarite_core::ids::{AppId, DeviceId, PolicyId, Thumbprint, UserId};
 use linarite_core::instant::Instant;
@@ -21,7 +21,7 @@ use linarite_core::user::{Failures, User};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::devices::known;
-use super::remembered::{Holder, HolderKey};
+use super::remembered::{Named, NamedDevice, NamedUser, Party, Remembered};
 use super::{Directory, DirectoryError, policies, rows};
 
 /// Something that may be used once.
@@ -123,9 +123,9 @@ pub struct SignIn {
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The user.
-    pub user: User,
+    pub user: Arc<User>,
     /// The device, when one took part.
-    pub device: Option<KnownDevice>,
+    pub device: Option<Arc<KnownDevice>>,
     /// Names of report-only policies that would have refused.
     pub reported: Vec<String>,
 }
@@ -138,7 +138,7 @@ pub struct Denied {
     /// The policies behind it, when it is one of conditional access.
     pub policies: Vec<(PolicyId, String)>,
     /// What was known of the device, when one took part and a policy refused.
-    pub device: Option<KnownDevice>,
+    pub device: Option<Arc<KnownDevice>>,
 }
 
 impl From<SessionRefusal> for Denied {
@@ -151,9 +151,10 @@ impl From<SessionRefusal> for Denied {
 /// then is not.
 fn shown_by(
     c: &Connection,
-    shown: &ShownCertificate,
+    thumbprint: Thumbprint,
+    subject: Option<DeviceId>,
 ) -> Result<Option<KnownDevice>, DirectoryError> {
-    match (by_thumbprint(c, shown.key.thumbprint)?, shown.subject) {
+    match (by_thumbprint(c, thumbprint)?, subject) {
         (None, Some(named)) => known(c, named),
         (found, _) => Ok(found),
     }
@@ -177,11 +178,76 @@ fn by_thumbprint(
 
 /// Marks something one-time as used; false when it was used before.
 fn mark_used(c: &Connection, mark: OnceMark, now: Instant) -> Result<bool, DirectoryError> {
-    c.prepare_cached("DELETE FROM used WHERE until < ?1")?.execute([now.millis()])?;
+    // The id is drawn, so about one mark of 64 sweeps up those that are of no use any more.
+    if mark.id.first().is_some_and(|byte| byte % 64 == 0) {
+        c.prepare_cached("DELETE FROM used WHERE until < ?1")?.execute([now.millis()])?;
+    }
     let added = c
         .prepare_cached("INSERT OR IGNORE INTO used (id, until) VALUES (?1, ?2)")?
         .execute(params![mark.id, mark.until.millis()])?;
     Ok(added == 1)
+}
+
+/// Whom a sign-in names, on what.
+fn named(sign_in: &SignIn) -> Named {
+    let (user, bound) = match &sign_in.user {
+        UserEvidence::Password { upn, .. } => (NamedUser::Upn(upn.clone()), None),
+        UserEvidence::Grant { user, bound, .. } => {
+            (NamedUser::Id(*user), bound.map(|(device, _)| device))
+        }
+        UserEvidence::Key { user } => (NamedUser::Id(*user), None),
+        UserEvidence::Assertion { immutable_id, .. } => {
+            (NamedUser::Immutable(immutable_id.clone()), None)
+        }
+    };
+    let device = match &sign_in.device {
+        DeviceEvidence::None => NamedDevice::None,
+        DeviceEvidence::Certificate(shown) => {
+            NamedDevice::Shown { thumbprint: shown.key.thumbprint, subject: shown.subject }
+        }
+        DeviceEvidence::Grant { device, .. } => NamedDevice::Id(*device),
+    };
+    Named { user, device, bound }
+}
+
+fn read_party(c: &Connection, named: &Named) -> Result<Party, DirectoryError> {
+    let user = match &named.user {
+        NamedUser::Id(user) => rows::user_by_id(c, *user)?,
+        NamedUser::Upn(upn) => rows::user_by_upn(c, upn)?,
+        NamedUser::Immutable(id) => rows::user_by_immutable_id(c, id)?,
+    };
+    let device = match named.device {
+        NamedDevice::None => None,
+        NamedDevice::Id(device) => known(c, device)?,
+        NamedDevice::Shown { thumbprint, subject } => shown_by(c, thumbprint, subject)?,
+    };
+    let bound = named.bound.map(|device| known(c, device)).transpose()?.flatten();
+    Ok(Party { user: user.map(Arc::new), device: device.map(Arc::new), bound: bound.map(Arc::new) })
+}
+
+/// What a decision needs: the rows of those who are named, and the policies.
+type Known = (Arc<Party>, Arc<Vec<Policy>>);
+
+/// Reads that, or remembers it from the last time when this is still the number of the last change.
+fn read_known(
+    c: &Connection,
+    remembered: &Remembered,
+    version: Option<u64>,
+    named: Named,
+) -> Result<Known, DirectoryError> {
+    let policies = match version.and_then(|version| remembered.policies(version)) {
+        Some(policies) => policies,
+        None => Arc::new(policies::all(c)?),
+    };
+    let party = match version.and_then(|version| remembered.party(version, &named)) {
+        Some(party) => party,
+        None => Arc::new(read_party(c, &named)?),
+    };
+    if let Some(version) = version {
+        remembered.keep_policies(version, &policies);
+        remembered.keep_party(version, named, &party);
+    }
+    Ok((party, policies))
 }
 
 /// What is decided on a sign-in, and what it changes.
@@ -192,42 +258,18 @@ struct Decided {
 }
 
 fn decide(
-    c: &Connection,
     tenant: &Tenant,
     unseen: &[DeviceId],
     sign_in: &SignIn,
-) -> Result<Decided, DirectoryError> {
-    let device = match &sign_in.device {
-        DeviceEvidence::None => None,
-        DeviceEvidence::Certificate(shown) => shown_by(c, shown)?,
-        DeviceEvidence::Grant { device, .. } => known(c, *device)?,
-    };
-    let user = match &sign_in.user {
-        UserEvidence::Password { upn, .. } => rows::user_by_upn(c, upn)?,
-        UserEvidence::Grant { user, .. } | UserEvidence::Key { user } => {
-            rows::user_by_id(c, *user)?
-        }
-        UserEvidence::Assertion { immutable_id, .. } => {
-            rows::user_by_immutable_id(c, immutable_id)?
-        }
-    };
-    let bound = match &sign_in.user {
-        UserEvidence::Grant { bound: Some((device, epoch)), .. } => {
-            Some((known(c, *device)?, *epoch))
-        }
-        UserEvidence::Grant { bound: None, .. }
-        | UserEvidence::Password { .. }
-        | UserEvidence::Key { .. }
-        | UserEvidence::Assertion { .. } => None,
-    };
+    (party, policies): &Known,
+) -> Decided {
+    let (user, device) = (party.user.as_ref(), party.device.as_ref());
     let user_proof = match &sign_in.user {
         UserEvidence::Password { upn, password } => UserProof::Password { upn, password },
-        UserEvidence::Grant { epoch, kind, .. } => UserProof::Grant {
+        UserEvidence::Grant { epoch, kind, bound, .. } => UserProof::Grant {
             epoch: *epoch,
             kind: *kind,
-            bound: bound
-                .as_ref()
-                .map(|(device, epoch)| BoundGrant { device: device.as_ref(), epoch: *epoch }),
+            bound: bound.map(|(_, epoch)| BoundGrant { device: party.bound.as_deref(), epoch }),
         },
         UserEvidence::Key { .. } => UserProof::Key,
         UserEvidence::Assertion { domains, .. } => UserProof::Assertion { domains },
@@ -239,21 +281,21 @@ fn decide(
     };
     let allowed = session(
         tenant,
-        user.as_ref(),
+        user.map(Arc::as_ref),
         user_proof,
-        device.as_ref(),
+        device.map(Arc::as_ref),
         device_proof,
         unseen,
         sign_in.now,
     );
     let counted = match &sign_in.user {
-        UserEvidence::Password { .. } => user.as_ref().map(|user| (user.id, user.account.failures)),
+        UserEvidence::Password { .. } => user.map(|user| (user.id, user.account.failures)),
         UserEvidence::Grant { .. } | UserEvidence::Key { .. } | UserEvidence::Assertion { .. } => {
             None
         }
     };
     let outcome = match (allowed, user) {
-        (Ok(()), Some(user)) => let_in(c, tenant, user, device, &sign_in.purpose)?,
+        (Ok(()), Some(user)) => let_in(tenant, policies, user, device, &sign_in.purpose),
         (Ok(()), None) => Err(SessionRefusal::from(SignInRefusal::UserUnknown).into()),
         (Err(refusal), _) => Err(refusal.into()),
     };
@@ -262,25 +304,25 @@ fn decide(
         let after = failures.after(typed(said), sign_in.now, tenant.settings.lockout)?;
         Some((user, after))
     });
-    Ok(Decided { outcome, failures })
+    Decided { outcome, failures }
 }
 
 /// What the policies say to somebody who has proved who it is.
 fn let_in(
-    c: &Connection,
     tenant: &Tenant,
-    user: User,
-    device: Option<KnownDevice>,
+    policies: &[Policy],
+    user: &Arc<User>,
+    device: Option<&Arc<KnownDevice>>,
     purpose: &Purpose,
-) -> Result<Result<Session, Denied>, DirectoryError> {
+) -> Result<Session, Denied> {
     let Verdict { refusal, unmet, unmet_names, reported } = match purpose {
         Purpose::PrimaryRefreshToken => Verdict::default(),
         Purpose::Resource { app, sets_up_devices, platform, second_factor } => {
             let request = Request {
                 app: *app,
                 sets_up_devices: *sets_up_devices,
-                user: &user,
-                device: device.as_ref(),
+                user,
+                device: device.map(Arc::as_ref),
                 platform: *platform,
                 second_factor: match (second_factor, &user.account.totp) {
                     (true, _) => SecondFactor::Proved,
@@ -289,20 +331,21 @@ fn let_in(
                 },
                 mfa_to_join: tenant.mfa_to_join,
             };
-            evaluate(&policies::all(c)?, &request)
+            evaluate(policies, &request)
         }
     };
-    Ok(match refusal {
-        None => Ok(Session { user, device, reported }),
+    let device = device.map(Arc::clone);
+    match refusal {
+        None => Ok(Session { user: Arc::clone(user), device, reported }),
         Some(refusal) => {
             let policies = unmet.into_iter().zip(unmet_names).collect();
             Err(Denied { refusal: refusal.into(), policies, device })
         }
-    })
+    }
 }
 
 fn activity_is_due(session: &Session, tenant: &Tenant, now: Instant) -> Option<DeviceId> {
-    match &session.device {
+    match session.device.as_deref() {
         Some(KnownDevice::Present(device)) => {
             let due = device
                 .last_activity
@@ -314,49 +357,6 @@ fn activity_is_due(session: &Session, tenant: &Tenant, now: Instant) -> Option<D
 }
 
 impl Directory {
-    /// Signs a user in, or honours a grant, or says why not. The keys of the devices in
-    /// `unseen` do not get to sign-in yet. Wrong passwords are counted.
-    pub async fn sign_in(
-        &self,
-        tenant: &Arc<Tenant>,
-        unseen: Vec<DeviceId>,
-        sign_in: SignIn,
-    ) -> Result<Result<Session, Denied>, DirectoryError> {
-        if sign_in.once.is_empty() {
-            let Decided { outcome, failures } =
-                self.store.point(|c| decide(c, tenant, &unseen, &sign_in))?;
-            let due = outcome.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
-            if due.is_none() && failures.is_none() {
-                return Ok(outcome);
-            }
-        }
-        let tenant = Arc::clone(tenant);
-        self.store
-            .write(move |c| {
-                let mut unused = true;
-                for mark in &sign_in.once {
-                    unused &= mark_used(c, *mark, sign_in.now)?;
-                }
-                if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
-                    return Ok(Err(SessionRefusal::from(mark.used).into()));
-                }
-                let Decided { outcome, failures } = decide(c, &tenant, &unseen, &sign_in)?;
-                if let Some((user, Failures { count, locked_until })) = failures {
-                    let sql = "UPDATE users SET failures = ?2, locked_until = ?3 WHERE id = ?1";
-                    let until = locked_until.map(Instant::millis);
-                    c.prepare_cached(sql)?.execute(params![rows::id(user.guid()), count, until])?;
-                }
-                if let Ok(session) = &outcome
-                    && let Some(device) = activity_is_due(session, &tenant, sign_in.now)
-                {
-                    c.prepare_cached("UPDATE devices SET activity = ?2 WHERE device_id = ?1")?
-                        .execute(params![rows::id(device.guid()), sign_in.now.millis()])?;
-                }
-                Ok(outcome)
-            })
-            .await
-    }
-
     /// Lets a device in that shows its certificate and no user. The nonce is used up, whatever is said.
     pub async fn device_alone(
         &self,
@@ -370,10 +370,58 @@ impl Directory {
                 if !mark_used(c, once, now)? {
                     return Ok(Err(once.used.into()));
                 }
-                let device = shown_by(c, &shown)?;
+                let device = shown_by(c, shown.key.thumbprint, shown.subject)?;
                 let proof = DeviceProof::Certificate(&shown);
                 let allowed = with_device(device.as_ref(), proof, &unseen, now);
                 Ok(allowed.and_then(|()| device.ok_or(DeviceRefusal::Unknown)).map_err(Into::into))
+            })
+            .await
+    }
+
+    /// Signs a user in, or honours a grant, or says why not. The keys of the devices in
+    /// `unseen` do not get to sign-in yet. Wrong passwords are counted.
+    pub async fn sign_in(
+        &self,
+        tenant: &Arc<Tenant>,
+        unseen: Vec<DeviceId>,
+        sign_in: SignIn,
+    ) -> Result<Result<Session, Denied>, DirectoryError> {
+        if sign_in.once.is_empty() {
+            let known = self.known(named(&sign_in))?;
+            let Decided { outcome, failures } = decide(tenant, &unseen, &sign_in, &known);
+            let due = outcome.as_ref().ok().and_then(|s| activity_is_due(s, tenant, sign_in.now));
+            if due.is_none() && failures.is_none() {
+                return Ok(outcome);
+            }
+        }
+        let (tenant, remembered) = (Arc::clone(tenant), Arc::clone(&self.remembered));
+        self.store
+            .write_telling(move |c, version| {
+                let mut unused = true;
+                for mark in &sign_in.once {
+                    unused &= mark_used(c, *mark, sign_in.now)?;
+                }
+                // Nobody remembers which marks there are.
+                if let Some(mark) = sign_in.once.first().filter(|_| !unused) {
+                    return Ok((Err(SessionRefusal::from(mark.used).into()), false));
+                }
+                let known = read_known(c, &remembered, version, named(&sign_in))?;
+                let Decided { outcome, failures } = decide(&tenant, &unseen, &sign_in, &known);
+                let due = match &outcome {
+                    Ok(session) => activity_is_due(session, &tenant, sign_in.now),
+                    Err(_) => None,
+                };
+                let changed = due.is_some() || failures.is_some();
+                if let Some((user, Failures { count, locked_until })) = failures {
+                    let sql = "UPDATE users SET failures = ?2, locked_until = ?3 WHERE id = ?1";
+                    let until = locked_until.map(Instant::millis);
+                    c.prepare_cached(sql)?.execute(params![rows::id(user.guid()), count, until])?;
+                }
+                if let Some(device) = due {
+                    c.prepare_cached("UPDATE devices SET activity = ?2 WHERE device_id = ?1")?
+                        .execute(params![rows::id(device.guid()), sign_in.now.millis()])?;
+                }
+                Ok((outcome, changed))
             })
             .await
     }
@@ -386,30 +434,32 @@ impl Directory {
         evaluation: Evaluation,
         now: Instant,
     ) -> Result<Result<Arc<User>, AccessRefusal>, DirectoryError> {
-        let holder = self.holder((user, device))?;
+        let named = Named {
+            user: NamedUser::Id(user),
+            device: device.map_or(NamedDevice::None, NamedDevice::Id),
+            bound: None,
+        };
+        let (party, _) = self.known(named)?;
         let device = match device {
             None => TokenDevice::None,
-            Some(_) => TokenDevice::Bound(holder.device.as_ref()),
+            Some(_) => TokenDevice::Bound(party.device.as_deref()),
         };
-        Ok(match (with_token(holder.user.as_deref(), device, evaluation, now), &holder.user) {
+        Ok(match (with_token(party.user.as_deref(), device, evaluation, now), &party.user) {
             (Ok(()), Some(user)) => Ok(Arc::clone(user)),
             (Ok(()), None) => Err(AccessRefusal::UserUnknown),
             (Err(refusal), _) => Err(refusal),
         })
     }
 
-    /// The rows of a user and a device, read when somebody has written since the last time.
-    fn holder(&self, key: HolderKey) -> Result<Arc<Holder>, DirectoryError> {
+    /// The rows of those who are named and the policies, read when somebody has written since the last time.
+    fn known(&self, named: Named) -> Result<Known, DirectoryError> {
         let version = self.store.version();
-        if let Some(holder) = self.remembered.holder(version, &key) {
-            return Ok(holder);
+        let remembered = &self.remembered;
+        if let (Some(party), Some(policies)) =
+            (remembered.party(version, &named), remembered.policies(version))
+        {
+            return Ok((party, policies));
         }
-        let holder = self.store.point(|c| {
-            let (user, device) = key;
-            let device = device.map(|device| known(c, device)).transpose()?.flatten();
-            Ok(Arc::new(Holder { user: rows::user_by_id(c, user)?.map(Arc::new), device }))
-        })?;
-        self.remembered.keep_holder(version, key, &holder);
-        Ok(holder)
+        self.store.point(|c| read_known(c, remembered, Some(version), named))
     }
 }

@@ -65,6 +65,8 @@ impl Store {
         let writer = Connection::open(file)?;
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "NORMAL")?;
+        // Joins write all over the indexes: 16 MiB, which a large directory alone ever fills.
+        writer.pragma_update(None, "cache_size", -16_384)?;
         writer.busy_timeout(std::time::Duration::from_secs(5))?;
         schema::prepare(&writer)?;
         let readers = |count: usize| -> Result<Vec<_>, rusqlite::Error> {
@@ -101,6 +103,29 @@ impl Store {
     /// unmoved later, has the rows of now.
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
+    }
+
+    /// [`Self::write`] for a job that says itself whether it changed anything that readers remember, and is told the number
+    /// of the last change, which nothing moves while it runs. In a folder every job counts as a change, and there is no
+    /// number (`None`): jobs before it in the same commit may have changed what was read under the last one.
+    pub(super) async fn write_telling<T, F>(&self, work: F) -> Result<T, DirectoryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, Option<u64>) -> Result<(T, bool), DirectoryError> + Send + 'static,
+    {
+        match &self.kept {
+            Kept::Memory(connection) => {
+                let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                let version = self.version();
+                let work = |c: &Connection| work(c, Some(version));
+                let done = in_transaction(&connection, || guarded(work, &connection));
+                if !matches!(done, Ok((_, false))) {
+                    self.version.fetch_add(1, Ordering::Release);
+                }
+                done.map(|(done, _)| done)
+            }
+            Kept::Folder(_) => self.write(move |c| work(c, None).map(|(done, _)| done)).await,
+        }
     }
 
     /// Runs a job that may write. What it wrote is kept when it returns `Ok`, a refusal inside included.

@@ -64,13 +64,13 @@ impl From<Denied> for Refused {
         let mut refused = Self::from(denied.refusal);
         let named = |(id, name): (PolicyId, String)| (id.to_string(), name);
         refused.policies = denied.policies.into_iter().map(named).collect();
-        if let Some(KnownDevice::Present(device)) = &denied.device {
+        if let Some(KnownDevice::Present(device)) = denied.device.as_deref() {
             refused = refused
                 .with("device", device.device_id.to_string())
                 .with("device_name", device.display_name.as_str())
                 .with("platform", device.os.as_str());
         }
-        refused.with("state", state(denied.device.as_ref()))
+        refused.with("state", state(denied.device.as_deref()))
     }
 }
 
