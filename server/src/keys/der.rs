@@ -9,7 +9,9 @@ use jiff::tz::Offset;
 
 /// One element: tag, length, content.
 pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let mut out = vec![tag];
+    // A tag, and a length of nine bytes at most.
+    let mut out = Vec::with_capacity(content.len() + 10);
+    out.push(tag);
     match u8::try_from(content.len()) {
         Ok(short) if short < 0x80 => out.push(short),
         _ => {
@@ -44,11 +46,11 @@ pub fn context(number: u8, content: &[u8]) -> Vec<u8> {
 
 /// OBJECT IDENTIFIER with these arcs; the first is 0, 1 or 2.
 pub fn oid(arcs: &[u32]) -> Vec<u8> {
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(5 * arcs.len());
     let (head, tail) = arcs.split_at(arcs.len().min(2));
     let first = head.iter().fold(0_u32, |sum, arc| sum.saturating_mul(40).saturating_add(*arc));
     for arc in std::iter::once(&first).chain(tail) {
-        let digits: Vec<u32> = (0..5).map(|n| (arc >> (7 * n)) & 0x7f).collect();
+        let digits = [0, 7, 14, 21, 28].map(|shift| (arc >> shift) & 0x7f);
         let highest = digits.iter().rposition(|digit| *digit != 0).unwrap_or(0);
         for (place, digit) in digits.iter().enumerate().take(highest + 1).rev() {
             let more = if place == 0 { 0 } else { 0x80 };

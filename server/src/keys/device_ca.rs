@@ -88,7 +88,8 @@ const MANAGEMENT: &str = "Device Management CA";
 pub struct DeviceCa {
     key: RsaKey,
     name: Vec<u8>,
-    key_identifier: [u8; 20],
+    /// What every certificate of a device says of its use, in DER: no authority, client authentication, whose key signed.
+    uses: Vec<u8>,
     certificate: Vec<u8>,
 }
 
@@ -107,11 +108,17 @@ impl DeviceCa {
                 spki: &key.public().to_spki(),
                 not_before: SERVER_NOT_BEFORE,
                 not_after: SERVER_NOT_AFTER,
-                extensions: &[basic_constraints(true), key_usage, subject_key(&key_identifier)],
+                extensions: &[&basic_constraints(true), &key_usage, &subject_key(&key_identifier)],
             },
             &key,
         )?;
-        Ok(Self { key, name, key_identifier, certificate })
+        let client_auth = der::seq(&[&der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, 2])]);
+        let uses = [
+            basic_constraints(false),
+            der::extension(&[2, 5, 29, 37], true, &client_auth),
+            authority_key(&key_identifier),
+        ];
+        Ok(Self { key, name, uses: uses.concat(), certificate })
     }
 
     /// The certificate of the authority itself, self-signed, valid from 2000 to 2100.
@@ -136,7 +143,6 @@ impl DeviceCa {
     ) -> Result<DeviceCertificate, SigningFailed> {
         let not_before = request.now.saturating_sub(DAY);
         let not_after = request.now.saturating_add(LIFE);
-        let client_auth = der::seq(&[&der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, 2])]);
         let der = issue::issue(
             &Statement {
                 serial: &request.serial,
@@ -146,13 +152,11 @@ impl DeviceCa {
                 not_before,
                 not_after,
                 extensions: &[
-                    basic_constraints(false),
-                    der::extension(&[2, 5, 29, 37], true, &client_auth),
-                    authority_key(&self.key_identifier),
-                    private_extension(DEVICE, &request.device.guid().to_bytes_le()),
-                    private_extension(USER, &request.user.to_bytes_le()),
-                    private_extension(TENANT, &request.tenant.guid().to_bytes_le()),
-                    private_extension(JOIN_TYPE, request.join_type.to_string().as_bytes()),
+                    &self.uses,
+                    &private_extension(DEVICE, &request.device.guid().to_bytes_le()),
+                    &private_extension(USER, &request.user.to_bytes_le()),
+                    &private_extension(TENANT, &request.tenant.guid().to_bytes_le()),
+                    &private_extension(JOIN_TYPE, request.join_type.to_string().as_bytes()),
                 ],
             },
             &self.key,
@@ -167,7 +171,6 @@ impl DeviceCa {
         &self,
         request: &ManagementCertificateRequest<'_>,
     ) -> Result<ManagementCertificate, SigningFailed> {
-        let client_auth = der::seq(&[&der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, 2])]);
         let der = issue::issue(
             &Statement {
                 serial: &request.serial,
@@ -176,11 +179,7 @@ impl DeviceCa {
                 spki: request.spki,
                 not_before: request.now.saturating_sub(DAY),
                 not_after: request.now.saturating_add(365 * DAY),
-                extensions: &[
-                    basic_constraints(false),
-                    der::extension(&[2, 5, 29, 37], true, &client_auth),
-                    authority_key(&self.key_identifier),
-                ],
+                extensions: &[&self.uses],
             },
             &self.key,
         )?;

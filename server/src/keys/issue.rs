@@ -31,8 +31,8 @@ pub struct Statement<'a> {
     pub not_before: i64,
     /// The last second of validity, since 1970.
     pub not_after: i64,
-    /// The extensions, each one DER.
-    pub extensions: &'a [Vec<u8>],
+    /// The extensions in DER, one or several in a piece.
+    pub extensions: &'a [&'a [u8]],
 }
 
 /// The certificate in DER, signed by `key`.
@@ -65,7 +65,7 @@ pub fn self_signed(key: &RsaKey, name: &str) -> Result<Vec<u8>, SigningFailed> {
             spki: &key.public().to_spki(),
             not_before: SERVER_NOT_BEFORE,
             not_after: SERVER_NOT_AFTER,
-            extensions: &[subject_key(&key_identifier(key))],
+            extensions: &[&subject_key(&key_identifier(key))],
         },
         key,
     )

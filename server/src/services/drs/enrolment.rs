@@ -73,7 +73,7 @@ async fn enrolled(call: &Call, request: &Request) -> Result<Reply, Refused> {
         Refused::wire("certificate-request-invalid").with("name", error.to_string())
     })?;
     let kind = JoinKind::DownLevel;
-    let issue = issue(call, accepted.user.id.guid(), kind.wire(), csr.spki);
+    let issue = issue(call, accepted.user.id.guid(), kind.wire(), csr);
     let join = Join {
         kind,
         particulars: Particulars {

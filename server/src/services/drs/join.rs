@@ -18,7 +18,7 @@ use crate::clock::{Clock, from_rfc3339};
 use crate::directory::{DirectoryError, Hybrid, Join, Joined};
 use crate::entropy::Stream;
 use crate::journal::Kind;
-use crate::keys::certificate::PeerCertificate;
+use crate::keys::certificate::{PeerCertificate, alt_security_id};
 use crate::keys::csr::Csr;
 use crate::keys::device_ca::DeviceCertificateRequest;
 use crate::keys::encoding::{from_either, to_standard};
@@ -107,7 +107,7 @@ pub(super) fn issue(
     call: &Call,
     user: Guid,
     join_type: u8,
-    spki: Vec<u8>,
+    csr: Csr,
 ) -> impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, Vec<u8>), DirectoryError> + Send + 'static
 {
     let authority = std::sync::Arc::clone(&call.world.keys.devices);
@@ -123,16 +123,15 @@ pub(super) fn issue(
             user: if user == Guid::from_bytes([0; 16]) { device.guid() } else { user },
             tenant,
             join_type,
-            spki: &spki,
+            spki: &csr.spki,
             serial,
             now: now.seconds(),
         };
-        let failed = |error: &dyn std::fmt::Display| DirectoryError::NotIssued(error.to_string());
-        let der = authority.issue(&request).map_err(|error| failed(&error))?.der;
-        let read = PeerCertificate::from_der(&der).map_err(|error| failed(&error))?;
-        let key =
-            DeviceKey { thumbprint: read.thumbprint, alt_security_id: read.alt_security_id() };
-        Ok((key, der))
+        let issued = authority.issue(&request);
+        let issued = issued.map_err(|error| DirectoryError::NotIssued(error.to_string()))?;
+        let thumbprint = issued.thumbprint;
+        let alt_security_id = alt_security_id(thumbprint, &csr.key.sha256());
+        Ok((DeviceKey { thumbprint, alt_security_id }, issued.der))
     }
 }
 
@@ -161,7 +160,7 @@ async fn joined(call: &Call) -> Result<Reply, Refused> {
     let particulars = body.particulars()?;
     call.note("name", particulars.display_name.as_str());
     let csr = body.certificate_request()?;
-    let issue = issue(call, accepted.user.id.guid(), kind.wire(), csr.spki);
+    let issue = issue(call, accepted.user.id.guid(), kind.wire(), csr);
     let join = Join {
         kind,
         particulars,
@@ -216,7 +215,7 @@ async fn completed(call: &Call) -> Result<Reply, Refused> {
             },
         );
     }
-    let issue = issue(call, Guid::from_bytes([0; 16]), 6, csr.spki);
+    let issue = issue(call, Guid::from_bytes([0; 16]), 6, csr);
     let hybrid = Hybrid { device_id, particulars, proof, clock, now: call.now() };
     let done = call.world.directory.complete_hybrid(hybrid, issue).await?;
     answer(call, done.map_err(named)?, &body)

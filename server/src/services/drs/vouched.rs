@@ -36,7 +36,7 @@ pub(super) async fn joined(call: &Call, claims: Arc<Map<String, Value>>) -> Resu
     let particulars = body.particulars()?;
     call.note("name", particulars.display_name.as_str());
     let csr = body.certificate_request()?;
-    let issue = issue(call, computer.device_id.guid(), 6, csr.spki);
+    let issue = issue(call, computer.device_id.guid(), 6, csr);
     let (seed, now) = (call.world.entropy.seed(), call.now());
     let join = VouchedJoin { computer, particulars, seed, now };
     let done = call.world.directory.join_vouched(join, issue).await?;
