@@ -19,6 +19,7 @@ mod form;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod journal;
+mod json;
 pub mod keys;
 pub mod services;
 pub mod world;

@@ -1,9 +1,10 @@
 //! Whether a resource accepts an access token, and who may change devices in the directory.
 //!
-//! The token's signature, audience and time are the wire's business; what is decided here is what the directory knows of
-//! its user and its device (FAQ A8, A16), and which tokens a resource goes on asking about while they last (continuous
-//! access evaluation: FAQ A18, section 18 of the device registration notes). A disabled user's token is good to its end
-//! everywhere else. A disabled device is none of the events that resources learn of at once; it counts after its hour.
+//! The token's signature is the wire's business; what is decided here is whether it is in force and for this resource, what
+//! the directory knows of its user and its device (FAQ A8, A16), and which tokens a resource goes on asking about while they
+//! last (continuous access evaluation: FAQ A18, section 18 of the device registration notes). A disabled user's token is
+//! good to its end everywhere else. A disabled device is none of the events that resources learn of at once; it counts
+//! after its hour.
 //! Left out: conditional access, which is asked when a token is issued; of the other events that resources learn of, a new
 //! password and revoked sessions.
 
@@ -13,6 +14,60 @@ use crate::instant::{Instant, Span};
 use crate::refusal::{AccessRefusal, DeviceRefusal};
 use crate::tenant::Settings;
 use crate::user::{Role, User};
+
+/// What is wrong with a token before the directory is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFault {
+    /// It says no end.
+    Endless,
+    /// Its time is over.
+    Over,
+    /// Its time has not come.
+    NotYet,
+    /// It is for another resource.
+    ForAnother,
+}
+
+impl TokenFault {
+    /// What a resource says of it.
+    pub const fn refusal(self) -> AccessRefusal {
+        match self {
+            Self::Endless | Self::NotYet => AccessRefusal::TokenInvalid,
+            Self::Over => AccessRefusal::TokenExpired,
+            Self::ForAnother => AccessRefusal::AudienceWrong,
+        }
+    }
+}
+
+/// The time of a token and whom it is for, as it says itself.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenTerms<'a> {
+    /// The second from which on it counts; at once when it says none.
+    pub begin: Option<i64>,
+    /// The second at which it counts no more.
+    pub end: Option<i64>,
+    /// The resource that it is for.
+    pub audience: &'a str,
+}
+
+/// Whether a token is in force now, and for a resource that goes by one of these names. Names have no case, and a slash at
+/// their end makes no difference.
+pub fn in_force(
+    terms: &TokenTerms<'_>,
+    audiences: &[&str],
+    now: Instant,
+) -> Result<(), TokenFault> {
+    let now = now.seconds();
+    if terms.end.ok_or(TokenFault::Endless)? <= now {
+        return Err(TokenFault::Over);
+    }
+    if terms.begin.is_some_and(|begin| begin > now) {
+        return Err(TokenFault::NotYet);
+    }
+    let bare = terms.audience.strip_suffix('/').unwrap_or(terms.audience);
+    let meant = |known: &&str| known.trim_end_matches('/').eq_ignore_ascii_case(bare);
+    if audiences.iter().any(meant) { Ok(()) } else { Err(TokenFault::ForAnother) }
+}
 
 /// The device that a token or a grant names, as the directory finds it.
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +273,43 @@ mod tests {
         for (os, may) in [("Windows", true), ("windows 10", true), ("IPhone", false), ("", false)] {
             assert_eq!(application_may_manage(os).is_ok(), may, "{os}");
         }
+    }
+
+    #[test]
+    fn a_token_is_in_force_from_its_beginning_until_its_end_and_not_at_it() {
+        let terms = TokenTerms { begin: Some(100), end: Some(200), audience: "https://files.test" };
+        for (now, expected) in [
+            (99, Err(TokenFault::NotYet)),
+            (100, Ok(())),
+            (199, Ok(())),
+            (200, Err(TokenFault::Over)),
+            (201, Err(TokenFault::Over)),
+        ] {
+            let decided = in_force(&terms, &["https://files.test"], Instant::from_seconds(now));
+            assert_eq!(decided, expected, "{now}");
+        }
+        let now = Instant::from_seconds(150);
+        let endless = TokenTerms { end: None, ..terms };
+        assert_eq!(in_force(&endless, &[], now), Err(TokenFault::Endless));
+        let at_once = TokenTerms { begin: None, ..terms };
+        assert_eq!(in_force(&at_once, &["HTTPS://files.test/"], now), Ok(()));
+    }
+
+    #[test]
+    fn a_token_is_for_the_resource_that_it_names() {
+        let now = Instant::from_seconds(0);
+        for (audience, names, expected) in [
+            ("https://files.test/", ["x", "https://files.test"], true),
+            ("https://FILES.test", ["x", "https://files.test/"], true),
+            ("https://files.test//", ["x", "https://files.test"], false),
+            ("https://files.test.", ["x", "https://files.test"], false),
+            ("", ["x", "https://files.test"], false),
+        ] {
+            let terms = TokenTerms { begin: None, end: Some(1), audience };
+            assert_eq!(in_force(&terms, &names, now).is_ok(), expected, "{audience}");
+        }
+        assert_eq!(TokenFault::ForAnother.refusal(), AccessRefusal::AudienceWrong);
+        assert_eq!(TokenFault::Over.refusal(), AccessRefusal::TokenExpired);
     }
 
     #[test]

@@ -61,6 +61,13 @@ pub fn private_json(status: StatusCode, value: &impl Serialize) -> Reply {
     reply
 }
 
+/// JSON that is printed already, and that no cache may keep.
+pub fn private_printed(status: StatusCode, printed: String) -> Reply {
+    let mut reply = with_body(status, "application/json; charset=utf-8", printed);
+    uncached(reply.headers_mut());
+    reply
+}
+
 /// Marks an answer as one that no cache may keep.
 pub fn uncached(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-cache"));

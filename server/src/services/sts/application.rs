@@ -6,17 +6,18 @@
 //! whether an administrator consented.
 
 use linarite_core::refusal::GrantRefusal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::claims;
 use super::refuse::Refused;
 use super::request::{Parameters, client, wanted};
 use crate::journal::Kind;
+use crate::json::printed;
 use crate::services::call::Call;
 use crate::world::apps::App;
 
 /// Answers a request of an application for itself.
-pub(super) fn credentials(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused> {
+pub(super) fn credentials(call: &Call, form: &Parameters, v2: bool) -> Result<String, Refused> {
     if form.get("client_assertion").is_some() {
         return Err(Refused::wire("grant-type-not-emulated")
             .with("name", "client_credentials with a client assertion"));
@@ -55,7 +56,7 @@ pub(super) fn credentials(call: &Call, form: &Parameters, v2: bool) -> Result<Va
         })
     };
     call.record(Kind::TokenIssued, call.chosen_facts(&["grant", "client_id", "resource"]));
-    Ok(answer)
+    Ok(printed(&answer))
 }
 
 /// The resource of a scope, which is all of its permissions or nothing here: `RESOURCE/.default`.

@@ -16,7 +16,7 @@ use super::claims::{self, client_info};
 use super::grants::{
     Asked, Holder, Interaction, check_nonce, in_time, new_code, new_interaction, new_nonce, open,
 };
-use super::issue::{Issue, about, note_session};
+use super::issue::{Issue, about, note_session, signed};
 use super::pages;
 use super::passive;
 use super::prt::{Request, Shown, shown_prt};
@@ -303,8 +303,7 @@ fn id_token(
 ) -> Result<String, Refused> {
     let client = known_client(call, &asked.client)?;
     let claims = claims::id_token(call, session, client, asked.nonce.as_deref(), amr, asked.v2);
-    let signed = call.world.keys.tokens.sign_jwt(&claims);
-    let signed = signed.map_err(|_| Refused::from(GrantRefusal::Unreadable))?;
+    let signed = signed(call, &claims)?;
     record_issued(call, amr);
     Ok(signed)
 }

@@ -11,11 +11,11 @@ use linarite_core::access::Evaluation;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
 use serde::Serialize;
-use serde_json::json;
 
 use super::request::Wanted;
 use crate::directory::Session;
 use crate::entropy::Stream;
+use crate::json::Members;
 use crate::services::call::Call;
 use crate::services::token::CLIENT_CAPABILITY;
 use crate::world::apps::App;
@@ -31,77 +31,47 @@ pub(super) fn unique(call: &Call) -> String {
     URL_SAFE_NO_PAD.encode(call.world.entropy.draw::<16>(Stream::Token))
 }
 
-/// The claims of an access token, in the order of the service.
-#[derive(Serialize)]
-pub(super) struct AccessToken<'a> {
-    aud: &'a str,
-    iss: String,
-    iat: i64,
-    nbf: i64,
-    exp: i64,
-    acr: &'static str,
-    amr: &'a [String],
-    app_displayname: &'a str,
-    appid: String,
-    appidacr: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deviceid: Option<String>,
-    idtyp: &'static str,
-    ipaddr: &'static str,
-    name: &'a str,
-    oid: String,
-    scp: &'a str,
-    sub: String,
-    tid: String,
-    unique_name: &'a str,
-    upn: &'a str,
-    uti: String,
-    ver: &'static str,
-    wids: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    xms_cc: Option<[&'static str; 1]>,
-}
-
-/// The claims of an access token that ends at this moment.
-pub(super) fn access_token<'a>(
+/// The claims of an access token that ends at this moment, in the order of the service.
+pub(super) fn access_token(
     call: &Call,
-    session: &'a Session,
-    client: &'a App,
-    wanted: &'a Wanted,
-    amr: &'a [String],
+    session: &Session,
+    client: &App,
+    wanted: &Wanted,
+    amr: &[String],
     until: Instant,
-) -> AccessToken<'a> {
-    let (user, tenant, now) =
-        (&session.user, call.world.tenant.id.to_string(), call.now().seconds());
-    AccessToken {
-        aud: &wanted.resource,
-        iss: format!("https://sts.windows.net/{tenant}/"),
-        iat: now,
-        nbf: now,
-        exp: until.seconds(),
-        acr: "1",
-        amr,
-        app_displayname: &client.name,
-        appid: client.id.to_string(),
-        appidacr: if client.secret.is_some() { "1" } else { "0" },
-        deviceid: session.device.as_ref().map(|device| device.device_id().to_string()),
-        idtyp: "user",
-        ipaddr: "127.0.0.1",
-        name: &user.name,
-        oid: user.id.to_string(),
-        scp: &wanted.permissions,
-        sub: pairwise(call, user, client),
-        tid: tenant,
-        unique_name: &user.upn,
-        upn: &user.upn,
-        uti: unique(call),
-        ver: "1.0",
-        wids: user.roles.iter().map(|role| role.template_id()).collect(),
-        xms_cc: match wanted.evaluation {
-            Evaluation::Continuous => Some([CLIENT_CAPABILITY]),
-            Evaluation::AtIssue => None,
-        },
+) -> String {
+    let (user, tenant, now) = (&session.user, call.world.tenant.id, call.now().seconds());
+    let mut claims = Members::with_room(2048);
+    claims.text("aud", &wanted.resource);
+    claims.shown("iss", format_args!("https://sts.windows.net/{tenant}/"));
+    claims.number("iat", now);
+    claims.number("nbf", now);
+    claims.number("exp", until.seconds());
+    claims.text("acr", "1");
+    claims.texts("amr", amr);
+    claims.text("app_displayname", &client.name);
+    claims.shown("appid", client.id);
+    claims.text("appidacr", if client.secret.is_some() { "1" } else { "0" });
+    if let Some(device) = &session.device {
+        claims.shown("deviceid", device.device_id());
     }
+    claims.text("idtyp", "user");
+    claims.text("ipaddr", "127.0.0.1");
+    claims.text("name", &user.name);
+    claims.shown("oid", user.id);
+    claims.text("scp", &wanted.permissions);
+    claims.text("sub", &pairwise(call, user, client));
+    claims.shown("tid", tenant);
+    claims.text("unique_name", &user.upn);
+    claims.text("upn", &user.upn);
+    claims.text("uti", &unique(call));
+    claims.text("ver", "1.0");
+    claims.texts("wids", user.roles.iter().map(|role| role.template_id()));
+    match wanted.evaluation {
+        Evaluation::Continuous => claims.texts("xms_cc", [CLIENT_CAPABILITY]),
+        Evaluation::AtIssue => {}
+    }
+    claims.finish()
 }
 
 /// The claims of the access token of an application for itself.
@@ -156,94 +126,65 @@ pub(super) fn application_token<'a>(
     }
 }
 
-/// The claims of an id token.
-#[derive(Serialize)]
-pub(super) struct IdToken<'a> {
-    aud: String,
-    iss: String,
-    iat: i64,
-    nbf: i64,
-    exp: i64,
-    name: &'a str,
-    oid: String,
-    preferred_username: &'a str,
-    sub: String,
-    tid: String,
-    uti: String,
-    ver: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amr: Option<&'a [String]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unique_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upn: Option<&'a str>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    management: Option<ManagementUrls>,
-}
-
-/// Where the devices of a user are enrolled (section 13.1; the names of the claims are unconfirmed).
-#[derive(Serialize)]
-struct ManagementUrls {
-    mdm_enrollment_url: String,
-    mdm_tou_url: String,
-    mdm_compliance_url: String,
-}
-
-/// Nothing, for a user whose devices are not.
-fn management(call: &Call, user: &User) -> Option<ManagementUrls> {
-    let mdm = call.world.mdm();
-    let portal = |path: &str| call.url(MANAGEMENT_PORTAL, path);
-    mdm.has_in_scope(user.id).then(|| ManagementUrls {
-        mdm_enrollment_url: call.url(ENROLLMENT_HOST, "/enrollmentserver/discovery.svc"),
-        mdm_tou_url: if mdm.asks_for_terms(user.id) {
-            portal("/TermsofUse.aspx")
-        } else {
-            String::new()
-        },
-        mdm_compliance_url: portal("/?portalAction=Compliance"),
-    })
-}
-
 /// The claims of an id token; the first version says more of the user.
-pub(super) fn id_token<'a>(
+pub(super) fn id_token(
     call: &Call,
-    session: &'a Session,
+    session: &Session,
     client: &App,
-    nonce: Option<&'a str>,
-    amr: &'a [String],
+    nonce: Option<&str>,
+    amr: &[String],
     v2: bool,
-) -> IdToken<'a> {
-    let (user, tenant, now) = (&session.user, call.world.tenant.id.to_string(), call.now());
+) -> String {
+    let (user, tenant, now) = (&session.user, call.world.tenant.id, call.now());
     let until = now + call.world.tenant.settings.access_token_lifetime;
-    IdToken {
-        aud: client.id.to_string(),
-        iss: if v2 {
-            format!("https://login.microsoftonline.com/{tenant}/v2.0")
-        } else {
-            format!("https://sts.windows.net/{tenant}/")
-        },
-        iat: now.seconds(),
-        nbf: now.seconds(),
-        exp: until.seconds(),
-        name: &user.name,
-        oid: user.id.to_string(),
-        preferred_username: &user.upn,
-        sub: pairwise(call, user, client),
-        tid: tenant,
-        uti: unique(call),
-        ver: if v2 { "2.0" } else { "1.0" },
-        nonce,
-        amr: (!v2).then_some(amr),
-        unique_name: (!v2).then_some(&*user.upn),
-        upn: (!v2).then_some(&*user.upn),
-        management: (!v2).then(|| management(call, user)).flatten(),
+    let mut claims = Members::with_room(2048);
+    claims.shown("aud", client.id);
+    if v2 {
+        claims.shown("iss", format_args!("https://login.microsoftonline.com/{tenant}/v2.0"));
+    } else {
+        claims.shown("iss", format_args!("https://sts.windows.net/{tenant}/"));
     }
+    claims.number("iat", now.seconds());
+    claims.number("nbf", now.seconds());
+    claims.number("exp", until.seconds());
+    claims.text("name", &user.name);
+    claims.shown("oid", user.id);
+    claims.text("preferred_username", &user.upn);
+    claims.text("sub", &pairwise(call, user, client));
+    claims.shown("tid", tenant);
+    claims.text("uti", &unique(call));
+    claims.text("ver", if v2 { "2.0" } else { "1.0" });
+    if let Some(nonce) = nonce {
+        claims.text("nonce", nonce);
+    }
+    if !v2 {
+        claims.texts("amr", amr);
+        claims.text("unique_name", &user.upn);
+        claims.text("upn", &user.upn);
+        management(call, user, &mut claims);
+    }
+    claims.finish()
+}
+
+/// Where the devices of a user are enrolled (section 13.1; the names of the claims are unconfirmed). Nothing, for a user
+/// whose devices are not.
+fn management(call: &Call, user: &User, claims: &mut Members) {
+    let mdm = call.world.mdm();
+    if !mdm.has_in_scope(user.id) {
+        return;
+    }
+    let portal = |path: &str| call.url(MANAGEMENT_PORTAL, path);
+    claims
+        .text("mdm_enrollment_url", &call.url(ENROLLMENT_HOST, "/enrollmentserver/discovery.svc"));
+    let terms = mdm.asks_for_terms(user.id).then(|| portal("/TermsofUse.aspx"));
+    claims.text("mdm_tou_url", &terms.unwrap_or_default());
+    claims.text("mdm_compliance_url", &portal("/?portalAction=Compliance"));
 }
 
 /// `client_info`: which account of which tenant, as clients key their caches.
 pub(super) fn client_info(call: &Call, user: &User) -> String {
-    let info = json!({ "uid": user.id.to_string(), "utid": call.world.tenant.id.to_string() });
-    URL_SAFE_NO_PAD.encode(info.to_string())
+    let mut info = Members::with_room(128);
+    info.shown("uid", user.id);
+    info.shown("utid", call.world.tenant.id);
+    URL_SAFE_NO_PAD.encode(info.finish())
 }

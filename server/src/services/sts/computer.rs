@@ -6,13 +6,14 @@
 
 use linarite_core::vouched::ACCOUNT_TYPE;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::claims::unique;
 use super::refuse::Refused;
 use super::request::Wanted;
 use super::saml::Computer;
 use crate::journal::Kind;
+use crate::json::printed;
 use crate::services::call::Call;
 use crate::world::apps::App;
 
@@ -45,7 +46,7 @@ pub(super) fn answer(
     wanted: &Wanted,
     computer: &Computer,
     v2: bool,
-) -> Result<Value, Refused> {
+) -> Result<String, Refused> {
     let of = call.world.apps.resource(&wanted.resource).map(|resource| resource.id.to_string());
     if of.as_deref() != Some(REGISTRATION) {
         let what = "a token of a domain computer for another resource than device registration";
@@ -73,7 +74,7 @@ pub(super) fn answer(
     let signed = signed.map_err(|_| Refused::wire("directory-failed"))?;
     note(call, wanted, computer);
     let lifetime = settings.access_token_lifetime.seconds();
-    Ok(if v2 {
+    Ok(printed(&if v2 {
         json!({ "token_type": "Bearer", "scope": wanted.scope, "expires_in": lifetime,
             "ext_expires_in": lifetime, "access_token": signed })
     } else {
@@ -81,7 +82,7 @@ pub(super) fn answer(
             "expires_in": lifetime.to_string(), "ext_expires_in": lifetime.to_string(),
             "expires_on": until.seconds().to_string(), "not_before": now.seconds().to_string(),
             "resource": wanted.resource, "access_token": signed })
-    })
+    }))
 }
 
 fn note(call: &Call, wanted: &Wanted, computer: &Computer) {

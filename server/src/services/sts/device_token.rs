@@ -6,7 +6,7 @@
 
 use linarite_core::refusal::DeviceRefusal;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::claims::unique;
 use super::computer::REGISTRATION;
@@ -16,6 +16,7 @@ use super::prt::{Request, shown_certificate};
 use super::refuse::Refused;
 use super::request::{known_client, wanted};
 use crate::journal::Kind;
+use crate::json::printed;
 use crate::keys::jose::Jws;
 use crate::services::call::Call;
 
@@ -38,7 +39,7 @@ struct Token<'a> {
 }
 
 /// The answer to the request.
-pub(super) async fn answer(call: &Call, jws: &Jws, payload: &Request) -> Result<Value, Refused> {
+pub(super) async fn answer(call: &Call, jws: &Jws, payload: &Request) -> Result<String, Refused> {
     call.note("operation", "device.token");
     let shown = shown_certificate(call, jws)?;
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
@@ -82,7 +83,9 @@ pub(super) async fn answer(call: &Call, jws: &Jws, payload: &Request) -> Result<
     fields.insert("resource", wanted.resource.as_str());
     call.record(Kind::TokenIssued, fields);
     let lifetime = settings.access_token_lifetime.seconds().to_string();
-    Ok(json!({ "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime,
+    Ok(printed(
+        &json!({ "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime,
         "expires_on": until.seconds().to_string(), "not_before": now.seconds().to_string(),
-        "resource": wanted.resource, "access_token": signed }))
+        "resource": wanted.resource, "access_token": signed }),
+    ))
 }

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use linarite_core::grant;
 use linarite_core::ids::{DeviceId, UserId};
 use linarite_core::instant::{Instant, Span};
 use linarite_core::refusal::GrantRefusal;
@@ -211,9 +212,9 @@ pub(super) fn open<G: Grant>(call: &Call, text: &str) -> Result<G, GrantRefusal>
     sealed::open(call, G::KIND, text).ok_or(GrantRefusal::Unreadable)
 }
 
-/// Whether a grant that ends at this moment is over: it counts up to the moment, not at it.
+/// Whether a grant that ends at this moment, in milliseconds, is in time.
 pub(super) fn in_time(call: &Call, until: i64) -> Result<(), GrantRefusal> {
-    if call.now() < Instant::from_millis(until) { Ok(()) } else { Err(GrantRefusal::Expired) }
+    grant::in_time(call.now(), Instant::from_millis(until))
 }
 
 fn once_id(text: &str) -> Option<[u8; 16]> {
@@ -265,10 +266,11 @@ pub(super) fn new_nonce(call: &Call) -> Result<String, GrantRefusal> {
 pub(super) fn check_nonce(call: &Call, text: Option<&str>) -> Result<OnceMark, GrantRefusal> {
     let text = text.filter(|t| !t.is_empty()).ok_or(GrantRefusal::NonceMissing)?;
     let nonce: Nonce = open(call, text).map_err(|_| GrantRefusal::NonceInvalid)?;
-    in_time(call, nonce.until).map_err(|_| GrantRefusal::NonceInvalid)?;
+    let until = Instant::from_millis(nonce.until);
+    grant::nonce_in_time(call.now(), until)?;
     Ok(OnceMark {
         id: once_id(&nonce.id).ok_or(GrantRefusal::NonceInvalid)?,
-        until: Instant::from_millis(nonce.until),
+        until,
         used: GrantRefusal::NonceUsed,
     })
 }

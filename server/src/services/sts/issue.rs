@@ -3,7 +3,7 @@
 //! The first version writes numbers as text, the second as numbers; clients of each insist.
 
 use linarite_core::refusal::GrantRefusal;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::claims;
 use super::grants::{Holder, RefreshToken, seal};
@@ -11,6 +11,7 @@ use super::refuse::Refused;
 use super::request::Wanted;
 use crate::directory::Session;
 use crate::journal::{Fields, Kind};
+use crate::json::Members;
 use crate::services::call::Call;
 use crate::world::apps::App;
 
@@ -36,16 +37,13 @@ impl Issue<'_> {
         Holder::new(self.session.user.id, self.session.user.epoch, device, &amr, since)
     }
 
-    /// The answer, with its event in the journal.
-    pub(super) fn answer(&self, call: &Call) -> Result<Value, Refused> {
+    /// The answer in JSON, with its event in the journal.
+    pub(super) fn answer(&self, call: &Call) -> Result<String, Refused> {
         let (settings, now) = (&call.world.tenant.settings, call.now());
         let lasting = self.wanted.evaluation.lifetime(settings);
         let until = now + lasting;
         let access =
             claims::access_token(call, self.session, self.client, self.wanted, self.amr, until);
-        let tokens = &call.world.keys.tokens;
-        let unsigned = |_| Refused::from(GrantRefusal::Unreadable);
-        let access_token = tokens.sign_jwt(&access).map_err(unsigned)?;
         let refresh = RefreshToken {
             holder: self.holder(),
             client: self.client.id.to_string(),
@@ -54,36 +52,35 @@ impl Issue<'_> {
             until: (now + settings.refresh_token_lifetime).millis(),
         };
         let lifetime = lasting.seconds();
-        let mut answer = Map::new();
-        let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
-        put("token_type", "Bearer".into());
+        let mut answer = Members::with_room(6144);
+        answer.text("token_type", "Bearer");
         if self.v2 {
-            put("scope", self.wanted.scope.as_str().into());
-            put("expires_in", lifetime.into());
-            put("ext_expires_in", lifetime.into());
+            answer.text("scope", &self.wanted.scope);
+            answer.number("expires_in", lifetime);
+            answer.number("ext_expires_in", lifetime);
         } else {
-            put("scope", self.wanted.permissions.as_str().into());
-            put("expires_in", lifetime.to_string().into());
-            put("ext_expires_in", lifetime.to_string().into());
-            put("expires_on", until.seconds().to_string().into());
-            put("not_before", now.seconds().to_string().into());
-            put("resource", self.wanted.resource.as_str().into());
+            answer.text("scope", &self.wanted.permissions);
+            answer.shown("expires_in", lifetime);
+            answer.shown("ext_expires_in", lifetime);
+            answer.shown("expires_on", until.seconds());
+            answer.shown("not_before", now.seconds());
+            answer.text("resource", &self.wanted.resource);
         }
-        put("access_token", access_token.into());
-        put("refresh_token", seal(call, &refresh)?.into());
+        answer.text("access_token", &signed(call, &access)?);
+        answer.text("refresh_token", &seal(call, &refresh)?);
         if is_family(self.client) {
-            put("foci", "1".into());
+            answer.text("foci", "1");
         }
         if self.wanted.openid {
             let claims =
                 claims::id_token(call, self.session, self.client, self.nonce, self.amr, self.v2);
-            put("id_token", tokens.sign_jwt(&claims).map_err(unsigned)?.into());
+            answer.text("id_token", &signed(call, &claims)?);
         }
         if self.client_info {
-            put("client_info", claims::client_info(call, &self.session.user).into());
+            answer.text("client_info", &claims::client_info(call, &self.session.user));
         }
         self.note(call, Some(&self.wanted.resource));
-        Ok(Value::Object(answer))
+        Ok(answer.finish())
     }
 
     /// Notes that tokens were issued; `None` for a primary refresh token, which is for no resource.
@@ -94,6 +91,11 @@ impl Issue<'_> {
         fields.insert("amr", Value::from(self.amr));
         call.record(Kind::TokenIssued, fields);
     }
+}
+
+/// A token with these claims.
+pub(super) fn signed(call: &Call, claims: &str) -> Result<String, GrantRefusal> {
+    call.world.keys.tokens.sign_claims(claims).map_err(|_| GrantRefusal::Unreadable)
 }
 
 /// What every event about tokens that were issued begins with.

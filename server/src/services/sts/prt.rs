@@ -6,17 +6,17 @@
 //! A device may also ask for itself ([`device_token`]). Left out: user certificates, protocol 4.0.
 
 use linarite_core::device::{DeviceKey, ShownCertificate};
+use linarite_core::grant::may_derive_the_first_way;
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use linarite_core::registration::{FittingClock, span_fits};
 use linarite_core::signin::GrantKind;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::claims;
 use super::device_token;
 use super::grants::{Holder, Prt, RefreshToken, check_nonce, in_time, open, seal};
-use super::issue::Issue;
+use super::issue::{Issue, signed};
 use super::refuse::Refused;
 use super::request::{Parameters, known_client, wanted};
 use super::saml::{self, SAML_1, SAML_2};
@@ -24,6 +24,7 @@ use super::token::{Answer, JWT_BEARER, enter, may_redeem, note_holder};
 use crate::clock::Clock;
 use crate::directory::{DeviceEvidence, OnceMark, Purpose, Session, SignIn, UserEvidence, UserKey};
 use crate::entropy::Stream;
+use crate::json::Members;
 use crate::keys::certificate::PeerCertificate;
 use crate::keys::encoding::from_either;
 use crate::keys::hello::verify_assertion;
@@ -103,7 +104,7 @@ async fn request_prt(
     jws: &Jws,
     payload: &Request,
     client_info: bool,
-) -> Result<Value, Refused> {
+) -> Result<String, Refused> {
     let shown = shown_certificate(call, jws)?;
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
     let mark = check_nonce(call, payload.request_nonce.as_deref())?;
@@ -136,24 +137,22 @@ async fn request_prt(
     let prt = new_prt(call, &issue, &session_key)?;
     let id_token = claims::id_token(call, &session, client, None, &amr, false);
     let lifetime = call.world.tenant.settings.prt_lifetime.seconds();
-    let mut answer = json!({
-        "token_type": "Bearer",
-        "expires_in": lifetime.to_string(),
-        "ext_expires_in": "0",
-        "expires_on": (call.now().seconds() + lifetime).to_string(),
-        "refresh_token": prt,
-        "refresh_token_expires_in": lifetime,
-        "session_key_jwe": wrapped,
-        "id_token": call.world.keys.tokens.sign_jwt(&id_token).map_err(|_| Refused::from(GrantRefusal::Unreadable))?,
-        "device_tenant_id": call.world.tenant.id.to_string(),
-    });
-    if let (true, Value::Object(members)) = (client_info, &mut answer) {
-        let info = claims::client_info(call, &session.user);
-        members.insert("client_info".to_owned(), info.into());
+    let mut answer = Members::with_room(6144);
+    answer.text("token_type", "Bearer");
+    answer.shown("expires_in", lifetime);
+    answer.text("ext_expires_in", "0");
+    answer.shown("expires_on", call.now().seconds() + lifetime);
+    answer.text("refresh_token", &prt);
+    answer.number("refresh_token_expires_in", lifetime);
+    answer.text("session_key_jwe", &wrapped);
+    answer.text("id_token", &signed(call, &id_token)?);
+    answer.shown("device_tenant_id", call.world.tenant.id);
+    if client_info {
+        answer.text("client_info", &claims::client_info(call, &session.user));
     }
     call.note("operation", "prt.request");
     issue.note(call, None);
-    Ok(answer)
+    Ok(answer.finish())
 }
 
 /// What the user shows inside a signed request, and how that counts as a way to sign in.
@@ -272,8 +271,8 @@ pub(super) fn shown_prt(call: &Call, jws: &Jws, payload: &Request) -> Result<Sho
     let prt: Prt = open(call, text)?;
     note_holder(call, &prt.holder);
     let key = prt.session_key()?;
-    if jws.header().kdf_version() == Ok(KdfVersion::V1) && !call.world.tenant.settings.kdf_v1 {
-        return Err(GrantRefusal::KdfRefused.into());
+    if jws.header().kdf_version() == Ok(KdfVersion::V1) {
+        may_derive_the_first_way(&call.world.tenant.settings)?;
     }
     jws.verify_with_session_key(&key).map_err(|_| GrantRefusal::SessionKeyInvalid)?;
     in_time(call, prt.until)?;
@@ -322,28 +321,27 @@ async fn use_prt(
         let lifetime = call.world.tenant.settings.prt_lifetime.seconds();
         issue.note(call, None);
         let id_token = claims::id_token(call, &session, client, None, &prt.holder.amr, false);
-        json!({
-            "id_token": call.world.keys.tokens.sign_jwt(&id_token).map_err(|_| Refused::from(GrantRefusal::Unreadable))?,
-            "token_type": "Bearer",
-            "expires_in": lifetime.to_string(),
-            "ext_expires_in": "0",
-            "expires_on": (call.now().seconds() + lifetime).to_string(),
-            "refresh_token": new_prt(call, &issue, &key)?,
-            "refresh_token_expires_in": lifetime,
-        })
+        let mut answer = Members::with_room(4096);
+        answer.text("id_token", &signed(call, &id_token)?);
+        answer.text("token_type", "Bearer");
+        answer.shown("expires_in", lifetime);
+        answer.text("ext_expires_in", "0");
+        answer.shown("expires_on", call.now().seconds() + lifetime);
+        answer.text("refresh_token", &new_prt(call, &issue, &key)?);
+        answer.number("refresh_token_expires_in", lifetime);
+        answer.finish()
     } else {
         call.note("operation", "prt.use");
         issue.answer(call)?
     };
     let context: [u8; 24] = call.world.entropy.draw(Stream::Reply);
-    let plain = answer.to_string();
     // The client that derives keys the first way reads answers in CBC only; the others read both.
     let sealed = if jws.header().kdf_version() == Ok(KdfVersion::V1) {
         let iv: [u8; 16] = call.world.entropy.draw(Stream::Reply);
-        jwe::encrypt_cbc(&key, &context, iv, plain.as_bytes())
+        jwe::encrypt_cbc(&key, &context, iv, answer.as_bytes())
     } else {
         let iv: [u8; 12] = call.world.entropy.draw(Stream::Reply);
-        jwe::encrypt(&key, &context, iv, plain.as_bytes())
+        jwe::encrypt(&key, &context, iv, answer.as_bytes())
     };
     sealed.map_err(|_| GrantRefusal::SessionKeyInvalid.into())
 }

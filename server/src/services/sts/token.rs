@@ -2,10 +2,13 @@
 //!
 //! The body is read as a form whatever its content type says: the nonce request of one client has none.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use http::StatusCode;
+use linarite_core::grant::{self, CodeTerms, CodeUse, Verifier, may_redeem_code};
+use linarite_core::instant::Instant;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use linarite_core::signin::GrantKind;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::application;
 use super::computer;
@@ -15,10 +18,12 @@ use super::prt;
 use super::refuse::Refused;
 use super::request::{Parameters, Wanted, client, tenant_segment, wanted};
 use super::saml::{self, SAML_1, SAML_2};
-use crate::directory::{DeviceEvidence, Purpose, SignIn, UserEvidence};
+use crate::directory::{DeviceEvidence, OnceMark, SignIn, UserEvidence};
+use crate::json::printed;
+use crate::keys::encoding::to_url;
 use crate::keys::saml::SamlVersion;
 use crate::services::call::Call;
-use crate::services::reply::{Reply, private_json};
+use crate::services::reply::{Reply, private_printed};
 use crate::world::apps::App;
 
 pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -29,7 +34,7 @@ const LATER: [&str; 2] = ["device_code", "urn:ietf:params:oauth:grant-type:devic
 /// What an answer is sent as.
 pub(super) enum Answer {
     /// Clear JSON.
-    Clear(Value),
+    Clear(String),
     /// Encrypted for the holder of a session key.
     Sealed(String),
 }
@@ -37,7 +42,7 @@ pub(super) enum Answer {
 /// The endpoint.
 pub(super) async fn token(call: Call) -> Reply {
     match answer(&call).await {
-        Ok(Answer::Clear(body)) => private_json(StatusCode::OK, &body),
+        Ok(Answer::Clear(body)) => private_printed(StatusCode::OK, body),
         Ok(Answer::Sealed(jwe)) => {
             let mut reply = crate::services::reply::with_body(
                 StatusCode::OK,
@@ -58,7 +63,9 @@ async fn answer(call: &Call) -> Result<Answer, Refused> {
     let grant = form.need("grant_type")?;
     call.note("grant", grant.chars().take(100).collect::<String>());
     match grant {
-        "srv_challenge" => Ok(Answer::Clear(json!({ "Nonce": grants::new_nonce(call)? }))),
+        "srv_challenge" => {
+            Ok(Answer::Clear(printed(&json!({ "Nonce": grants::new_nonce(call)? }))))
+        }
         "password" => password(call, &form, v2).await.map(Answer::Clear),
         "refresh_token" => refresh(call, &form, v2).await.map(Answer::Clear),
         "authorization_code" => code(call, &form, v2).await.map(Answer::Clear),
@@ -120,35 +127,85 @@ fn resource_asked(
     }
 }
 
-async fn password(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused> {
+/// How a user signs in at this endpoint, or goes on with a grant.
+struct Shown<'a> {
+    user: UserEvidence,
+    device: DeviceEvidence,
+    /// What is used up by it.
+    once: Option<OnceMark>,
+    /// The ways in which the user proved who it is.
+    amr: &'a [String],
+    /// When it did, in seconds.
+    auth_time: i64,
+    /// The nonce of the authorization request.
+    nonce: Option<&'a str>,
+    /// Whether the client asked for `client_info` before.
+    client_info: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// A user who proves who it is here and now, without a device.
+    fn fresh(call: &Call, user: UserEvidence, amr: &'a [String]) -> Self {
+        let auth_time = call.now().seconds();
+        let device = DeviceEvidence::None;
+        Self { user, device, once: None, amr, auth_time, nonce: None, client_info: false }
+    }
+
+    /// The holder of a grant.
+    fn holder(holder: &'a grants::Holder) -> Result<Self, GrantRefusal> {
+        Ok(Self {
+            user: holder.user(GrantKind::Token)?,
+            device: holder.device()?,
+            once: None,
+            amr: &holder.amr,
+            auth_time: holder.auth_time,
+            nonce: None,
+            client_info: false,
+        })
+    }
+}
+
+/// Signs in, and answers with tokens for what is wanted.
+async fn tokens(
+    call: &Call,
+    form: &Parameters,
+    client: &App,
+    wanted: &Wanted,
+    v2: bool,
+    shown: Shown<'_>,
+) -> Result<String, Refused> {
+    let sign_in = SignIn {
+        user: shown.user,
+        device: shown.device,
+        once: shown.once.into_iter().collect(),
+        now: call.now(),
+        purpose: wanted.purpose(call, shown.amr),
+    };
+    let session = enter(call, sign_in).await?;
+    Issue {
+        session: &session,
+        client,
+        wanted,
+        amr: shown.amr,
+        auth_time: shown.auth_time,
+        nonce: shown.nonce,
+        v2,
+        client_info: shown.client_info || form.get("client_info") == Some("1"),
+    }
+    .answer(call)
+}
+
+async fn password(call: &Call, form: &Parameters, v2: bool) -> Result<String, Refused> {
     let client = client(call, form)?;
     let upn = form.need("username")?;
     call.note("user", upn);
     let wanted = asked(call, form, v2, None)?;
-    let user = UserEvidence::Password {
-        upn: upn.to_owned(),
-        password: form.get("password").unwrap_or_default().to_owned(),
-    };
+    let password = form.get("password").unwrap_or_default().to_owned();
+    let user = UserEvidence::Password { upn: upn.to_owned(), password };
     let amr = ["pwd".to_owned()];
-    let sign_in = SignIn {
-        user,
-        device: DeviceEvidence::None,
-        once: Vec::new(),
-        now: call.now(),
-        purpose: wanted.purpose(call, &amr),
-    };
-    let session = enter(call, sign_in).await.map_err(|r| r.with("user", upn))?;
-    Issue {
-        session: &session,
-        client,
-        wanted: &wanted,
-        amr: &amr,
-        auth_time: call.now().seconds(),
-        nonce: None,
-        v2,
-        client_info: form.get("client_info") == Some("1"),
-    }
-    .answer(call)
+    let shown = Shown::fresh(call, user, &amr);
+    let answer = tokens(call, form, client, &wanted, v2, shown).await;
+    answer.map_err(|refused| refused.with("user", upn))
 }
 
 async fn assertion(
@@ -156,7 +213,7 @@ async fn assertion(
     form: &Parameters,
     version: SamlVersion,
     v2: bool,
-) -> Result<Value, Refused> {
+) -> Result<String, Refused> {
     let client = client(call, form)?;
     let text = form.need("assertion")?;
     let wanted = asked(call, form, v2, None)?;
@@ -166,25 +223,9 @@ async fn assertion(
             return computer::answer(call, client, &wanted, &computer, v2);
         }
     };
-    let sign_in = SignIn {
-        user,
-        device: DeviceEvidence::None,
-        once: Vec::new(),
-        now: call.now(),
-        purpose: wanted.purpose(call, &amr),
-    };
-    let session = enter(call, sign_in).await.map_err(|r| r.with("user", upn))?;
-    Issue {
-        session: &session,
-        client,
-        wanted: &wanted,
-        amr: &amr,
-        auth_time: call.now().seconds(),
-        nonce: None,
-        v2,
-        client_info: form.get("client_info") == Some("1"),
-    }
-    .answer(call)
+    let shown = Shown::fresh(call, user, &amr);
+    let answer = tokens(call, form, client, &wanted, v2, shown).await;
+    answer.map_err(|refused| refused.with("user", upn))
 }
 
 /// Asks the directory; a fault of the machine is shown as a refusal that says nothing about it.
@@ -212,24 +253,14 @@ pub(super) async fn enter(
     }
 }
 
-async fn refresh(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused> {
+async fn refresh(call: &Call, form: &Parameters, v2: bool) -> Result<String, Refused> {
     let client = client(call, form)?;
     let token: RefreshToken = open(call, form.need("refresh_token")?)?;
     note_holder(call, &token.holder);
     let wanted = asked(call, form, v2, Some((&token.resource, &token.scope)))?;
-    let purpose = wanted.purpose(call, &token.holder.amr);
-    let session = redeem(call, client, &token, purpose).await?;
-    Issue {
-        session: &session,
-        client,
-        wanted: &wanted,
-        amr: &token.holder.amr,
-        auth_time: token.holder.auth_time,
-        nonce: None,
-        v2,
-        client_info: form.get("client_info") == Some("1"),
-    }
-    .answer(call)
+    in_time(call, token.until)?;
+    may_redeem(call, client, &token)?;
+    tokens(call, form, client, &wanted, v2, Shown::holder(&token.holder)?).await
 }
 
 /// Notes whose grant was shown, so that a refusal names its device too.
@@ -239,109 +270,42 @@ pub(super) fn note_holder(call: &Call, holder: &grants::Holder) {
     }
 }
 
-async fn redeem(
-    call: &Call,
-    client: &App,
-    token: &RefreshToken,
-    purpose: Purpose,
-) -> Result<crate::directory::Session, Refused> {
-    in_time(call, token.until)?;
-    may_redeem(call, client, token)?;
-    let sign_in = SignIn {
-        user: token.holder.user(GrantKind::Token)?,
-        device: token.holder.device()?,
-        once: Vec::new(),
-        now: call.now(),
-        purpose,
-    };
-    enter(call, sign_in).await
-}
-
-/// Clients of the service redeem each other's refresh tokens; everybody else only its own.
+/// Whether this client may redeem that refresh token.
 pub(super) fn may_redeem(
     call: &Call,
     client: &App,
     token: &RefreshToken,
 ) -> Result<(), GrantRefusal> {
-    let issued_to = call.world.apps.client(&token.client);
-    let own = issued_to.is_some_and(|issued_to| issued_to.id == client.id);
-    let family = issued_to.is_some_and(is_family) && is_family(client);
-    if own || family { Ok(()) } else { Err(GrantRefusal::OtherClient) }
+    let known = |app: &App| grant::Client { id: app.id, family: is_family(app) };
+    grant::may_redeem(call.world.apps.client(&token.client).map(known), known(client))
 }
 
-async fn code(call: &Call, form: &Parameters, v2: bool) -> Result<Value, Refused> {
+async fn code(call: &Call, form: &Parameters, v2: bool) -> Result<String, Refused> {
     let client = client(call, form)?;
     let code: Code = open(call, form.need("code")?)?;
     note_holder(call, &code.holder);
-    in_time(call, code.until)?;
-    if call.world.apps.client(&code.asked.client).is_none_or(|issued_to| issued_to.id != client.id)
-    {
-        return Err(GrantRefusal::OtherClient.into());
-    }
-    if form.get("redirect_uri").is_none_or(|uri| !uri.eq_ignore_ascii_case(&code.asked.redirect)) {
-        return Err(GrantRefusal::RedirectMismatch.into());
-    }
-    check_verifier(code.asked.challenge.as_ref(), form.get("code_verifier"))?;
-    let wanted = asked(call, form, v2, Some((&code.asked.resource, &code.asked.scope)))?;
-    let sign_in = SignIn {
-        user: code.holder.user(GrantKind::Token)?,
-        device: code.holder.device()?,
-        once: vec![code.mark()?],
+    let asked_with = &code.asked;
+    let terms = CodeTerms {
+        until: Instant::from_millis(code.until),
+        issued_to: call.world.apps.client(&asked_with.client).map(|app| app.id),
+        redirect: &asked_with.redirect,
+        challenge: asked_with.challenge.as_ref().map(|(method, value)| (&**method, &**value)),
+    };
+    let text = form.get("code_verifier");
+    let s256 = text.map(|text| to_url(digest(&SHA256, text.as_bytes()))).unwrap_or_default();
+    let shown = CodeUse {
         now: call.now(),
-        purpose: wanted.purpose(call, &code.holder.amr),
+        client: client.id,
+        redirect: form.get("redirect_uri"),
+        verifier: text.map(|text| Verifier { text, s256: &s256 }),
     };
-    let session = enter(call, sign_in).await?;
-    Issue {
-        session: &session,
-        client,
-        wanted: &wanted,
-        amr: &code.holder.amr,
-        auth_time: code.holder.auth_time,
-        nonce: code.asked.nonce.as_deref(),
-        v2,
-        client_info: code.asked.client_info || form.get("client_info") == Some("1"),
-    }
-    .answer(call)
-}
-
-/// RFC 7636, section 4.6.
-fn check_verifier(
-    challenge: Option<&(String, String)>,
-    verifier: Option<&str>,
-) -> Result<(), GrantRefusal> {
-    use base64::Engine as _;
-    let fits = match (challenge, verifier) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some((method, challenge)), Some(verifier)) => {
-            if method.eq_ignore_ascii_case("s256") {
-                let hash =
-                    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
-                base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash) == *challenge
-            } else {
-                verifier == challenge
-            }
-        }
+    may_redeem_code(&terms, &shown)?;
+    let wanted = asked(call, form, v2, Some((&asked_with.resource, &asked_with.scope)))?;
+    let shown = Shown {
+        once: Some(code.mark()?),
+        nonce: asked_with.nonce.as_deref(),
+        client_info: asked_with.client_info,
+        ..Shown::holder(&code.holder)?
     };
-    if fits { Ok(()) } else { Err(GrantRefusal::VerifierMismatch) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // The pair of RFC 7636, appendix B.
-    #[test]
-    fn the_published_verifier_fits_its_challenge() {
-        let challenge =
-            ("S256".to_owned(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned());
-        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        assert_eq!(check_verifier(Some(&challenge), Some(verifier)), Ok(()));
-        assert_eq!(
-            check_verifier(Some(&challenge), Some("other")),
-            Err(GrantRefusal::VerifierMismatch)
-        );
-        assert_eq!(check_verifier(Some(&challenge), None), Err(GrantRefusal::VerifierMismatch));
-        assert_eq!(check_verifier(None, None), Ok(()));
-    }
+    tokens(call, form, client, &wanted, v2, shown).await
 }

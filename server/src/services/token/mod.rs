@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use linarite_core::access::{ApplicationUse, Evaluation, application_may};
+use linarite_core::access::{
+    ApplicationUse, Evaluation, TokenFault, TokenTerms, application_may, in_force,
+};
 use linarite_core::conditional::is_second_factor;
 use linarite_core::ids::{AppId, DeviceId, UserId};
 use linarite_core::refusal::AccessRefusal;
@@ -318,23 +320,19 @@ fn is_due(
     claims: &Map<String, Value>,
     audiences: &[&str],
 ) -> Result<(), AccessRefusal> {
-    let now = call.now().seconds();
     let second = |name: &str| claims.get(name).and_then(Value::as_i64);
-    if second("exp").ok_or(AccessRefusal::TokenInvalid)? <= now {
-        return Err(AccessRefusal::TokenExpired);
-    }
-    if second("nbf").is_some_and(|begin| begin > now) {
-        call.note("detail", "the token is not valid yet");
-        return Err(AccessRefusal::TokenInvalid);
-    }
     let audience = text(claims, "aud").unwrap_or_default();
-    let bare = audience.strip_suffix('/').unwrap_or(audience);
-    if audiences.iter().any(|known| known.trim_end_matches('/').eq_ignore_ascii_case(bare)) {
-        Ok(())
-    } else {
-        call.note("detail", format!("the token is for `{audience}`"));
-        Err(AccessRefusal::AudienceWrong)
-    }
+    let terms = TokenTerms { begin: second("nbf"), end: second("exp"), audience };
+    in_force(&terms, audiences, call.now()).map_err(|fault| {
+        match fault {
+            TokenFault::NotYet => call.note("detail", "the token is not valid yet"),
+            TokenFault::ForAnother => {
+                call.note("detail", format_args!("the token is for `{audience}`"));
+            }
+            TokenFault::Endless | TokenFault::Over => {}
+        }
+        fault.refusal()
+    })
 }
 
 /// Whom a token names, before the directory is asked.
