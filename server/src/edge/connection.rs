@@ -12,9 +12,10 @@ use std::{
 };
 
 use hyper::{
+    body::Incoming,
     rt::Executor,
     server::conn::{http1, http2},
-    service::service_fn,
+    service::{HttpService, service_fn},
     upgrade::OnUpgrade,
 };
 use hyper_util::rt::TokioIo;
@@ -29,7 +30,7 @@ use tokio::{
 use super::{
     ConnectionFault, EdgeRefusal, Face, Handler, HostPolicy, Limits, ListenerKind, RefusalKind,
     Stage,
-    damage::Doom,
+    damage::{AnswerBody, Doom},
     exchange,
     prefixed::Prefixed,
     tls,
@@ -218,28 +219,17 @@ async fn flush<F: Future>(mut serving: Pin<&mut F>) {
     .await;
 }
 
-/// Speaks HTTP/1.x on `io` until it ends or becomes a tunnel.
-pub(super) async fn http_1<H: Handler, I>(
-    io: I,
-    channel: Arc<Channel<H>>,
+/// Serves a connection to its end: the client's own, that of the listener (`leave` lets what is under way be finished), or
+/// the one that a fault brings about.
+async fn serve_out<H: Handler, C>(
+    serving: C,
+    leave: fn(Pin<&mut C>),
+    channel: &Channel<H>,
     closing: &mut watch::Receiver<bool>,
     mut cuts: Option<watch::Receiver<u64>>,
 ) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    C: Future<Output = hyper::Result<()>>,
 {
-    let limits = &channel.edge.limits;
-    let io = Watched::new(
-        io,
-        Protocol::Http1,
-        Arc::clone(&channel.pulse),
-        Arc::clone(&channel.doom),
-        limits,
-    );
-    let service = service_fn(|request| {
-        let channel = Arc::clone(&channel);
-        async move { Ok::<_, Infallible>(exchange::answer(&channel, request).await) }
-    });
-    let serving = channel.edge.http1.serve_connection(TokioIo::new(io), service).with_upgrades();
     let mut serving = pin!(serving);
     let ended = tokio::select! {
         biased;
@@ -247,7 +237,7 @@ pub(super) async fn http_1<H: Handler, I>(
         () = channel.doom.wanted() => return flush(serving).await,
         () = cut(&mut cuts) => return,
         () = stopped(closing) => {
-            serving.as_mut().graceful_shutdown();
+            leave(serving.as_mut());
             tokio::select! {
                 biased;
                 ended = serving.as_mut() => ended,
@@ -260,47 +250,51 @@ pub(super) async fn http_1<H: Handler, I>(
     }
 }
 
+/// The bytes of a connection, under the limits of its protocol.
+fn watched<H: Handler, I>(io: I, protocol: Protocol, channel: &Channel<H>) -> TokioIo<Watched<I>> {
+    let (pulse, doom) = (Arc::clone(&channel.pulse), Arc::clone(&channel.doom));
+    TokioIo::new(Watched::new(io, protocol, pulse, doom, &channel.edge.limits))
+}
+
+/// Answers the requests of a connection.
+fn answering<H: Handler>(
+    channel: &Arc<Channel<H>>,
+) -> impl HttpService<Incoming, ResBody = AnswerBody, Error = Infallible, Future: Send> + use<H> {
+    let channel = Arc::clone(channel);
+    service_fn(move |request| {
+        let channel = Arc::clone(&channel);
+        async move { Ok::<_, Infallible>(exchange::answer(&channel, request).await) }
+    })
+}
+
+/// Speaks HTTP/1.x on `io` until it ends or becomes a tunnel.
+pub(super) async fn http_1<H: Handler, I>(
+    io: I,
+    channel: Arc<Channel<H>>,
+    closing: &mut watch::Receiver<bool>,
+    cuts: Option<watch::Receiver<u64>>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = watched(io, Protocol::Http1, &channel);
+    let serving = channel.edge.http1.serve_connection(io, answering(&channel)).with_upgrades();
+    serve_out(serving, |serving| serving.graceful_shutdown(), &channel, closing, cuts).await;
+}
+
 /// Speaks HTTP/2 on `io` until it ends.
 pub(super) async fn http_2<H: Handler, I>(
     io: I,
     channel: Arc<Channel<H>>,
     closing: &mut watch::Receiver<bool>,
-    mut cuts: Option<watch::Receiver<u64>>,
+    cuts: Option<watch::Receiver<u64>>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = &channel.edge.limits;
-    let io = Watched::new(
-        io,
-        Protocol::Http2,
-        Arc::clone(&channel.pulse),
-        Arc::clone(&channel.doom),
-        limits,
-    );
-    let service = service_fn(|request| {
-        let channel = Arc::clone(&channel);
-        async move { Ok::<_, Infallible>(exchange::answer(&channel, request).await) }
-    });
+    let io = watched(io, Protocol::Http2, &channel);
     let mut http2 = http2::Builder::new(Streams::default());
-    http2.auto_date_header(false).max_header_list_size(header_list(limits));
-    let mut serving = pin!(http2.serve_connection(TokioIo::new(io), service));
-    let ended = tokio::select! {
-        biased;
-        ended = serving.as_mut() => ended,
-        () = channel.doom.wanted() => return flush(serving).await,
-        () = cut(&mut cuts) => return,
-        () = stopped(closing) => {
-            serving.as_mut().graceful_shutdown();
-            tokio::select! {
-                biased;
-                ended = serving.as_mut() => ended,
-                () = channel.doom.wanted() => return flush(serving).await,
-            }
-        }
-    };
-    if let Err(error) = ended {
-        channel.broken(&error);
-    }
+    http2.auto_date_header(false).max_header_list_size(header_list(&channel.edge.limits));
+    let serving = http2.serve_connection(io, answering(&channel));
+    serve_out(serving, |serving| serving.graceful_shutdown(), &channel, closing, cuts).await;
 }
 
 /// What the HTTP/2 library is told about the size of a head: it counts 32 bytes more per field
