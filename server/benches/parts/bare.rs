@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::Response;
@@ -60,6 +61,22 @@ pub(crate) fn signature() -> f64 {
         let _signature = key.sign(&message).expect("a signature");
     }
     cpu::each(cpu::mine() - before, COUNT)
+}
+
+/// The same while another thread signs, too: two cores that share a unit take longer for each.
+pub(crate) fn signature_of_two() -> f64 {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let key = TestKey::pick(0).load().expect("a test key");
+            while !done.load(Ordering::Relaxed) {
+                let _signature = key.sign(&[b'm'; 1200]).expect("a signature");
+            }
+        });
+        let each = signature();
+        done.store(true, Ordering::Relaxed);
+        each
+    })
 }
 
 /// Nanoseconds of one row of a device's size, committed by itself: WAL, `synchronous = NORMAL`, the key and four indexes.

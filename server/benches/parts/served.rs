@@ -124,6 +124,7 @@ fn with_worlds(run: impl FnOnce(Listeners<'_>)) {
 struct Rounds {
     hello: Values,
     signature: Values,
+    signature_of_two: Values,
     write: Values,
     password_v1: Values,
     password_v2: Values,
@@ -153,6 +154,7 @@ impl Rounds {
         for _ in 0..ROUNDS {
             rounds.hello.0.push(cost(&mut bare, &hello));
             rounds.signature.0.push(bare::signature());
+            rounds.signature_of_two.0.push(bare::signature_of_two());
             rounds.write.0.push(bare::durable_write(listeners.folder));
             rounds.password_v1.0.push(cost(&mut memory, &password_v1));
             rounds.password_v2.0.push(cost(&mut memory, &password_v2));
@@ -176,6 +178,8 @@ impl Rounds {
             (self.hello.median(), self.signature.median(), self.write.median());
         table.row("bare request (hello)", hello, Bound::None);
         table.row("RSA-2048 signature", signature, Bound::None);
+        let of_two = self.signature_of_two.median();
+        table.row("RSA-2048 signature, two at once", of_two, Bound::None);
         table.row("durable write", write, Bound::None);
         let signed = |n: f64| Bound::sum(&[(n, "signature", signature), (6.0, "hello", hello)]);
         table.row("password grant, v1 (2 tokens)", self.password_v1.median(), signed(2.0));
