@@ -71,8 +71,8 @@ impl Members {
 
 /// Prints a text with its quotes. Nearly none has anything to escape, and that is seen faster for the whole of it.
 fn push_text(printed: &mut String, text: &str) {
-    let escapes = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
-    if text.bytes().fold(false, |found, byte| found | escapes(byte)) {
+    let escapes = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if text.bytes().any(escapes) {
         // A text always prints.
         printed.push_str(&serde_json::to_string(text).unwrap_or_default());
     } else {

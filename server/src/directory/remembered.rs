@@ -67,7 +67,7 @@ pub(super) struct Remembered(Mutex<Rows>);
 struct Rows {
     version: u64,
     parties: BTreeMap<Named, Arc<Party>>,
-    policies: Option<Arc<Vec<Policy>>>,
+    policies: Option<Arc<[Policy]>>,
     pages: Vec<(DeviceQuery, Arc<Page>)>,
 }
 
@@ -98,13 +98,13 @@ impl Remembered {
         }
     }
 
-    pub(super) fn policies(&self, version: u64) -> Option<Arc<Vec<Policy>>> {
+    pub(super) fn policies(&self, version: u64) -> Option<Arc<[Policy]>> {
         let rows = self.at(version);
         if rows.version == version { rows.policies.clone() } else { None }
     }
 
     /// Remembers the policies as they were when no change was newer than this one.
-    pub(super) fn keep_policies(&self, version: u64, policies: &Arc<Vec<Policy>>) {
+    pub(super) fn keep_policies(&self, version: u64, policies: &Arc<[Policy]>) {
         let mut rows = self.at(version);
         if rows.version == version {
             rows.policies = Some(Arc::clone(policies));

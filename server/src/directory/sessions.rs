@@ -226,7 +226,7 @@ fn read_party(c: &Connection, named: &Named) -> Result<Party, DirectoryError> {
 }
 
 /// What a decision needs: the rows of those who are named, and the policies.
-type Known = (Arc<Party>, Arc<Vec<Policy>>);
+type Known = (Arc<Party>, Arc<[Policy]>);
 
 /// Reads that, or remembers it from the last time when this is still the number of the last change.
 fn read_known(
@@ -237,7 +237,7 @@ fn read_known(
 ) -> Result<Known, DirectoryError> {
     let policies = match version.and_then(|version| remembered.policies(version)) {
         Some(policies) => policies,
-        None => Arc::new(policies::all(c)?),
+        None => policies::all(c)?.into(),
     };
     let party = match version.and_then(|version| remembered.party(version, &named)) {
         Some(party) => party,

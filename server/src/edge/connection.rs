@@ -278,7 +278,8 @@ pub(super) async fn http_1<H: Handler, I>(
 {
     let io = watched(io, Protocol::Http1, &channel);
     let serving = channel.edge.http1.serve_connection(io, answering(&channel)).with_upgrades();
-    serve_out(serving, |serving| serving.graceful_shutdown(), &channel, closing, cuts).await;
+    serve_out(serving, http1::UpgradeableConnection::graceful_shutdown, &channel, closing, cuts)
+        .await;
 }
 
 /// Speaks HTTP/2 on `io` until it ends.
@@ -294,7 +295,7 @@ pub(super) async fn http_2<H: Handler, I>(
     let mut http2 = http2::Builder::new(Streams::default());
     http2.auto_date_header(false).max_header_list_size(header_list(&channel.edge.limits));
     let serving = http2.serve_connection(io, answering(&channel));
-    serve_out(serving, |serving| serving.graceful_shutdown(), &channel, closing, cuts).await;
+    serve_out(serving, http2::Connection::graceful_shutdown, &channel, closing, cuts).await;
 }
 
 /// What the HTTP/2 library is told about the size of a head: it counts 32 bytes more per field
