@@ -245,7 +245,7 @@ async fn the_registration_service_wants_the_second_factor_in_the_token_itself() 
     let before = strict.records().await;
     let bearer = sent.bearer.unwrap();
     let refused = strict.send(Method::POST, &sent.url, Some(&bearer), &sent.body).await;
-    assert_eq!(refused.code(), (400, "AuthorizationError".to_owned()), "{refused:?}");
+    assert_eq!(refused.code(), (400, "error_mfa_required".to_owned()), "{refused:?}");
     assert_eq!(strict.reasons(0, "join.denied"), ["join-second-factor-missing"]);
     assert_eq!(strict.records().await, before);
     let mut claims = part(&bearer, 1);
