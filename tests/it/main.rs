@@ -27,6 +27,7 @@ mod model_views;
 mod model_wire;
 mod noise;
 mod revocation;
+mod roads;
 mod state;
 mod story;
 mod support;

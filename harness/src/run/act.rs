@@ -365,6 +365,8 @@ async fn administer(stage: &Stage, action: &AdminAction) -> Acted {
         admin.disable_device(&text(of)?).await.map(drop)
     } else if let Some(of) = &action.enable_device {
         admin.enable_device(&text(of)?).await.map(drop)
+    } else if let Some(of) = &action.restore_device {
+        admin.restore_device(&text(of)?).await.map(drop)
     } else if let Some(of) = &action.delete_device {
         admin.delete_device(&text(of)?).await.map(drop)
     } else if let Some(of) = &action.disable_user {

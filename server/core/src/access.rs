@@ -135,6 +135,10 @@ pub enum DeviceChange {
     Manage,
     /// Delete it.
     Delete,
+    /// Bring a deleted one back.
+    Restore,
+    /// Delete a deleted one for good.
+    Purge,
 }
 
 /// What an application asks of the directory for itself, without a user.
@@ -189,7 +193,9 @@ pub fn application_may<S: AsRef<str>>(
 /// Whether the roles of a user allow a change.
 pub fn may_change(user: &User, change: DeviceChange) -> Result<(), AccessRefusal> {
     let roles: &[Role] = match change {
-        DeviceChange::Update => &[Role::GlobalAdministrator, Role::CloudDeviceAdministrator],
+        DeviceChange::Update | DeviceChange::Restore | DeviceChange::Purge => {
+            &[Role::GlobalAdministrator, Role::CloudDeviceAdministrator]
+        }
         DeviceChange::Manage => &[Role::GlobalAdministrator, Role::IntuneAdministrator],
         DeviceChange::Delete => {
             &[Role::GlobalAdministrator, Role::CloudDeviceAdministrator, Role::IntuneAdministrator]

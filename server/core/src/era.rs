@@ -5,7 +5,7 @@
 //! otherwise. Left out: years between, and what changed on the wire.
 
 use crate::instant::Span;
-use crate::tenant::{Lockout, RevokeDelay, Settings};
+use crate::tenant::{Lockout, Rejoin, RevokeDelay, Settings};
 use crate::visibility::UserView;
 
 /// The year whose service is emulated.
@@ -57,6 +57,8 @@ impl Era {
             activity_interval: Span::from_days(14),
             revoke: hour,
             revoke_deleted: hour,
+            rejoin: Rejoin::Duplicate,
+            soft_delete: Span::ZERO,
             revoke_users: Span::from_minutes(15),
             continuous_access: matches!(self, Self::Current),
             continuous_token_lifetime: Span::from_minutes(28 * 60),

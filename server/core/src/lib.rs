@@ -9,6 +9,7 @@
 pub mod access;
 pub mod assertion;
 pub mod conditional;
+pub mod deletion;
 pub mod device;
 pub mod duration;
 pub mod era;

@@ -45,6 +45,10 @@ refusals! {
         CertificateExpired = "device-certificate-expired",
         /// The record is new, and the copy of the directory that sign-in asks does not have it yet.
         NotReplicated = "device-not-replicated",
+        /// [`Self::Disabled`], to a user who signs in with Windows Hello.
+        DisabledForHello = "device-disabled-hello",
+        /// [`Self::Deleted`], to a user who signs in with Windows Hello.
+        DeletedForHello = "device-deleted-hello",
     }
 }
 
@@ -263,8 +267,8 @@ refusals! {
 impl From<DeviceRefusal> for AccessRefusal {
     fn from(refusal: DeviceRefusal) -> Self {
         match refusal {
-            DeviceRefusal::Disabled => Self::DeviceDisabled,
-            DeviceRefusal::Deleted => Self::DeviceDeleted,
+            DeviceRefusal::Disabled | DeviceRefusal::DisabledForHello => Self::DeviceDisabled,
+            DeviceRefusal::Deleted | DeviceRefusal::DeletedForHello => Self::DeviceDeleted,
             DeviceRefusal::Unknown
             | DeviceRefusal::CertificateMismatch
             | DeviceRefusal::CertificateExpired

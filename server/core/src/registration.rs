@@ -1,10 +1,10 @@
 //! Join, register, hybrid join, leave: what each does to the records, and when it may not.
 //!
-//! MS-DVRJ and its Azure dialect; FAQ A9, A12 to A15. Duplicates live here: nothing in a join looks at the name of the
-//! device, so the same computer joined twice is two records. Only a hybrid join finds its record again, by the id that
-//! the computer object had on premises.
-//! Left out: re-use of a record by a second join, and who of the users may join beyond "everyone"
-//! and "nobody".
+//! MS-DVRJ and its Azure dialect; FAQ A9, A12 to A15. Duplicates live here: by default nothing in a join looks at the name
+//! of the device, so the same computer joined twice is two records. A hybrid join finds its record again, by the id that the
+//! computer object had on premises; that another join does so is what the FAQ leaves open ("might"), and a setting
+//! ([`Rejoin`]).
+//! Left out: who of the users may join beyond "everyone" and "nobody".
 
 use crate::device::{Device, DeviceKey, Management, OnPremises, TrustType};
 use crate::ids::{DeviceId, ObjectId, Sid, UserId};
@@ -67,11 +67,13 @@ pub struct Particulars {
     pub transport_key: Option<Vec<u8>>,
 }
 
-/// Whether this user may join one more device; `second_factor` is whether its token says that it proved one.
+/// Whether this user may join one more device, or join one `again` that is counted already; `second_factor` is whether its
+/// token says that it proved one.
 pub fn may_join(
     tenant: &Tenant,
     user: Option<&User>,
     second_factor: bool,
+    again: bool,
 ) -> Result<(), JoinRefusal> {
     let user = user.filter(|u| u.enabled).ok_or(JoinRefusal::UserRefused)?;
     if tenant.mfa_to_join && !second_factor {
@@ -81,10 +83,33 @@ pub fn may_join(
         MayJoin::Nobody => return Err(JoinRefusal::NotAllowed),
         MayJoin::Everyone => {}
     }
-    if user.devices >= tenant.device_quota { Err(JoinRefusal::QuotaReached) } else { Ok(()) }
+    if !again && user.devices >= tenant.device_quota {
+        Err(JoinRefusal::QuotaReached)
+    } else {
+        Ok(())
+    }
 }
 
-/// The record that a join makes: always a new one.
+/// Which of the records of a user is that of the device that joins again: one of its name, kind of trust and system, the
+/// newest when there are several. A disabled one is none: a join would not bring it back. Older systems never find theirs.
+pub fn same_device(
+    kind: JoinKind,
+    particulars: &Particulars,
+    records: Vec<Device>,
+) -> Option<Device> {
+    let again = |device: &Device| match kind {
+        JoinKind::Join | JoinKind::Register => {
+            device.trust == kind.trust()
+                && device.enabled()
+                && device.display_name.to_lowercase() == particulars.display_name.to_lowercase()
+                && device.os.eq_ignore_ascii_case(&particulars.os)
+        }
+        JoinKind::DownLevel => false,
+    };
+    records.into_iter().filter(again).max_by_key(|device| (device.created, device.object_id))
+}
+
+/// The record that a join makes when it does not find the device's own.
 pub fn joined(
     kind: JoinKind,
     object_id: ObjectId,
@@ -266,14 +291,8 @@ pub fn may_complete_hybrid(
     clock.map(|_| ()).ok_or(JoinRefusal::ProofOutdated)
 }
 
-/// The record after a hybrid join: its key replaced, its id kept, so that a second hybrid join makes no duplicate. What was
-/// granted to the holder of another key before dies with that key (FAQ A21; assumed).
-pub fn completed_hybrid(
-    record: Device,
-    particulars: Particulars,
-    key: DeviceKey,
-    now: Instant,
-) -> Device {
+/// The record after a join that found it: its key replaced, its id kept, so that there is no duplicate. What was granted to the holder of another key before dies with that key (FAQ A21; assumed).
+pub fn completed(record: Device, particulars: Particulars, key: DeviceKey, now: Instant) -> Device {
     let replaced = record.key.as_ref().is_some_and(|before| *before != key);
     let epoch = record.standing.epoch.saturating_add(u32::from(replaced));
     Device {
@@ -380,6 +399,50 @@ mod tests {
         }
     }
 
+    fn particulars(name: &str) -> Particulars {
+        Particulars {
+            display_name: name.to_owned(),
+            os: "Windows".to_owned(),
+            os_version: "10".to_owned(),
+            transport_key: None,
+        }
+    }
+
+    #[test]
+    fn a_device_is_known_again_by_name_trust_and_system_and_only_while_it_is_enabled() {
+        let found = |kind, name: &str, record: Device| {
+            same_device(kind, &particulars(name), vec![record]).is_some()
+        };
+        let pc = || device(Some(key(7)));
+        assert!(found(JoinKind::Join, "PC1", pc()), "capitals do not count");
+        assert!(!found(JoinKind::Join, "pc2", pc()));
+        assert!(!found(JoinKind::Register, "pc1", pc()));
+        assert!(!found(JoinKind::DownLevel, "pc1", Device { trust: TrustType::ServerAd, ..pc() }));
+        assert!(!found(JoinKind::Join, "pc1", Device { os: "Linux".to_owned(), ..pc() }));
+        let mut disabled = pc();
+        let delay =
+            crate::tenant::RevokeDelay { tokens: Span::from_minutes(60), resources: Span::ZERO };
+        disabled.standing.disable(disabled.created, delay);
+        assert!(!found(JoinKind::Join, "pc1", disabled), "disabled, whether it counts yet or not");
+    }
+
+    #[test]
+    fn of_several_records_the_newest_is_the_devices_own() {
+        let old = device(Some(key(7)));
+        let new = Device {
+            object_id: ObjectId::new(Guid::from_bytes([9; 16])),
+            created: old.created + Span::from_millis(1),
+            ..old.clone()
+        };
+        for records in [vec![old.clone(), new.clone()], vec![new.clone(), old]] {
+            assert_eq!(
+                same_device(JoinKind::Join, &particulars("pc1"), records),
+                Some(new.clone())
+            );
+        }
+        assert_eq!(same_device(JoinKind::Join, &particulars("pc1"), vec![]), None);
+    }
+
     #[test]
     fn a_device_leaves_with_its_own_certificate_whether_or_not_the_subject_names_it() {
         let device = device(Some(key(7)));
@@ -396,9 +459,8 @@ mod tests {
             os_version: "10".to_owned(),
             transport_key: None,
         };
-        let epoch = |had, gets| {
-            completed_hybrid(device(had), particulars.clone(), gets, now).standing.epoch
-        };
+        let epoch =
+            |had, gets| completed(device(had), particulars.clone(), gets, now).standing.epoch;
         assert_eq!(epoch(None, key(7)), 0, "the first one");
         assert_eq!(epoch(Some(key(7)), key(7)), 0, "the same certificate");
         assert_eq!(epoch(Some(key(7)), key(8)), 1);
@@ -469,6 +531,24 @@ mod tests {
         assert_eq!(again, (made.clone(), Synced::Unchanged));
         let (after, synced) = synchronised(Some(made), computer(b"2"), None, object, now);
         assert_eq!((synced, after.object_id), (Synced::Updated, object));
+    }
+
+    #[test]
+    fn a_cycle_adopts_the_record_that_a_federated_join_made_first() {
+        let now = Instant::from_seconds(1_772_442_000);
+        let object = ObjectId::new(Guid::from_bytes([9; 16]));
+        let sid = computer(b"").on_premises.sid;
+        let named = crate::vouched::Computer { device_id: id(2), sid };
+        let made = crate::vouched::record(object, named, Standing::default(), now);
+        let joined = completed(made, particulars("pc1"), key(7), now);
+        let other = ObjectId::new(Guid::from_bytes([8; 16]));
+        let (adopted, synced) =
+            synchronised(Some(joined.clone()), computer(b"1"), None, other, now);
+        assert_eq!(synced, Synced::Updated);
+        let expected = Device { on_premises: Some(computer(b"1").on_premises), ..joined };
+        assert_eq!(adopted, expected, "its key, its ids and its registration stay");
+        let again = synchronised(Some(adopted.clone()), computer(b"1"), None, other, now);
+        assert_eq!(again, (adopted, Synced::Unchanged));
     }
 
     #[test]

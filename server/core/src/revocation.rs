@@ -69,6 +69,14 @@ impl Standing {
         }
     }
 
+    /// The standing of a record that is brought back. A deletion that had not yet come to count never will; grants that had
+    /// died stay dead.
+    #[must_use]
+    pub fn restored(self, now: Instant) -> Self {
+        let died = self.deleted.is_some_and(|deleted| deleted.tokens <= now);
+        Self { deleted: None, epoch: self.epoch.saturating_add(u32::from(died)), ..self }
+    }
+
     /// The standing of a new record under the id of a deleted one: no grant of before comes back.
     #[must_use]
     pub const fn again(self) -> Self {

@@ -145,8 +145,11 @@ pub enum DeviceProof<'a> {
     },
 }
 
-/// Whether a user, on this device, may be given tokens. The device is asked about first: a request signed by a device
-/// that does not count never gets as far as a password. The keys of the
+/// Whether a user, on this device, may be given tokens: the one decision of every road by which a device comes along
+/// (request, use and renewal of a primary refresh token, browser, codes, refresh tokens; the choice table of section 1 of the
+/// error notes). The device is asked about first: a request signed by a device that does not count never gets as far as a
+/// password. Whose certificate it is comes before whether that device counts, so that nobody learns of a device that is not
+/// its own. The keys of the
 /// devices in `unseen` are in the directory and do not get here yet ([`replication`](crate::replication)).
 pub fn session(
     tenant: &Tenant,
@@ -157,7 +160,13 @@ pub fn session(
     unseen: &[DeviceId],
     now: Instant,
 ) -> Result<(), SessionRefusal> {
-    with_device(device, device_proof, unseen, now)?;
+    with_device(device, device_proof, unseen, now).map_err(|refusal| {
+        match (user_proof, refusal) {
+            (UserProof::Key, DeviceRefusal::Disabled) => DeviceRefusal::DisabledForHello,
+            (UserProof::Key, DeviceRefusal::Deleted) => DeviceRefusal::DeletedForHello,
+            (_, refusal) => refusal,
+        }
+    })?;
     match user_proof {
         UserProof::Password { upn, password } => {
             with_password(tenant, upn, user, password, now)?;
@@ -193,8 +202,8 @@ pub fn with_device(
         DeviceProof::Certificate(shown) => {
             let known = device.ok_or(DeviceRefusal::Unknown)?;
             is_seen(known, unseen)?;
-            known.standing().may_issue(now)?;
             is_own_certificate(known.key(), &shown.key)?;
+            known.standing().may_issue(now)?;
             if shown.is_valid(now) { Ok(()) } else { Err(DeviceRefusal::CertificateExpired) }
         }
         DeviceProof::Grant { epoch } => {
@@ -228,11 +237,11 @@ pub(crate) fn same_secret(kept: &str, given: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::{DeviceKey, Tombstone, TrustType};
-    use crate::ids::{DeviceId, Guid, ObjectId, TenantId, Thumbprint, UserId};
+    use crate::device::{Device, DeviceKey, Management, Tombstone, TrustType};
+    use crate::ids::{Guid, ObjectId, TenantId, Thumbprint, UserId};
     use crate::instant::Span;
     use crate::revocation::Standing;
-    use crate::tenant::{Domain, DomainKind, MayJoin, Settings};
+    use crate::tenant::{Domain, DomainKind, MayJoin, RevokeDelay, Settings};
     use crate::user::Account;
 
     const NOW: Instant = Instant::from_seconds(1_772_442_000);
@@ -503,5 +512,114 @@ mod tests {
             check(&other, end + end.distance(begin)),
             Err(DeviceRefusal::CertificateMismatch.into())
         );
+    }
+
+    /// A device with this certificate, as it was joined.
+    fn pc(number: Option<u8>) -> Device {
+        Device {
+            object_id: ObjectId::new(Guid::from_bytes([1; 16])),
+            device_id: DeviceId::new(Guid::from_bytes([2; 16])),
+            display_name: "pc1".to_owned(),
+            os: "Windows".to_owned(),
+            os_version: "10".to_owned(),
+            trust: TrustType::AzureAd,
+            owner: None,
+            created: NOW,
+            registered: number.map(|_| NOW),
+            last_activity: None,
+            key: number.map(certificate),
+            transport_key: None,
+            on_premises: None,
+            standing: Standing::default(),
+            management: Management::default(),
+        }
+    }
+
+    fn certificate(number: u8) -> DeviceKey {
+        let alt_security_id = format!("X509:{number}");
+        DeviceKey { thumbprint: Thumbprint::new([number; 20]), alt_security_id }
+    }
+
+    const AT_ONCE: RevokeDelay = RevokeDelay { tokens: Span::ZERO, resources: Span::ZERO };
+
+    fn disabled(mut device: Device) -> KnownDevice {
+        device.standing.disable(NOW, AT_ONCE);
+        KnownDevice::Present(device)
+    }
+
+    fn deleted(device: Device) -> KnownDevice {
+        let mut standing = device.standing;
+        standing.delete(NOW, AT_ONCE);
+        KnownDevice::Deleted(Tombstone {
+            object_id: device.object_id,
+            device_id: device.device_id,
+            display_name: device.display_name,
+            trust: device.trust,
+            key: device.key,
+            transport_key: None,
+            standing,
+        })
+    }
+
+    // The choice table of section 1 of the error notes: which refusal on which road.
+    #[test]
+    fn every_road_of_a_device_that_does_not_count_ends_in_the_refusal_of_the_choice_table() {
+        use DeviceRefusal::{
+            CertificateMismatch, Deleted, DeletedForHello, Disabled, DisabledForHello, Pending,
+            Unknown,
+        };
+        let both_deleted = match disabled(pc(Some(7))) {
+            KnownDevice::Present(device) => deleted(device),
+            grave @ KnownDevice::Deleted(_) => grave,
+        };
+        let cases = [
+            // What is known of it; asked with its certificate; with it and Windows Hello; with a grant of before.
+            (Some(KnownDevice::Present(pc(Some(7)))), None, None, None),
+            (Some(disabled(pc(Some(7)))), Some(Disabled), Some(DisabledForHello), Some(Disabled)),
+            (Some(deleted(pc(Some(7)))), Some(Deleted), Some(DeletedForHello), Some(Deleted)),
+            (Some(both_deleted), Some(Deleted), Some(DeletedForHello), Some(Deleted)),
+            (None, Some(Unknown), Some(Unknown), Some(Unknown)),
+            // A grant of before dies by its number when the key is replaced.
+            (Some(KnownDevice::Present(pc(None))), Some(Pending), Some(Pending), None),
+            (
+                Some(KnownDevice::Present(pc(Some(8)))),
+                Some(CertificateMismatch),
+                Some(CertificateMismatch),
+                None,
+            ),
+            // Nobody learns of a device that is not its own that it is disabled or deleted.
+            (
+                Some(disabled(pc(Some(8)))),
+                Some(CertificateMismatch),
+                Some(CertificateMismatch),
+                Some(Disabled),
+            ),
+            (Some(disabled(pc(None))), Some(Pending), Some(Pending), Some(Disabled)),
+        ];
+        let shown = ShownCertificate {
+            key: certificate(7),
+            not_before: NOW,
+            not_after: NOW + Span::from_days(1),
+            subject: None,
+        };
+        let grant = DeviceProof::Grant { epoch: 0 };
+        let password = UserProof::Password { upn: "alice@contoso.test", password: "right" };
+        for (known, by_certificate, with_hello, by_grant) in cases {
+            for (user_proof, proof, told) in [
+                (password, DeviceProof::Certificate(&shown), by_certificate),
+                (UserProof::Key, DeviceProof::Certificate(&shown), with_hello),
+                (
+                    UserProof::Grant { epoch: 3, kind: GrantKind::Session, bound: None },
+                    grant,
+                    by_grant,
+                ),
+            ] {
+                let alice = user(true);
+                let said =
+                    session(&tenant(), Some(&alice), user_proof, known.as_ref(), proof, &[], NOW);
+                let told = told.map_or(Ok(()), |refusal| Err(refusal.into()));
+                assert_eq!(said, told, "{known:?} {proof:?}");
+            }
+        }
     }
 }

@@ -48,6 +48,16 @@ pub struct RevokeDelay {
     pub resources: Span,
 }
 
+/// What the second join of the same computer by the same user makes. The FAQ says that there might be duplicates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rejoin {
+    /// A new record, always.
+    #[default]
+    Duplicate,
+    /// Nothing new, when the record of the first is there: it gets a new key.
+    Reuse,
+}
+
 /// When wrong passwords lock an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lockout {
@@ -80,6 +90,11 @@ pub struct Settings {
     pub revoke: RevokeDelay,
     /// After a deletion. Default: as after a disable.
     pub revoke_deleted: RevokeDelay,
+    /// What the second join of the same computer makes. Default a duplicate.
+    pub rejoin: Rejoin,
+    /// How long a deleted device is kept, so that it can be restored. Default not at all: the documents call a deletion final,
+    /// and keeping it 30 days a preview.
+    pub soft_delete: Span,
     /// After a user is disabled, until resources that evaluate access continuously refuse its tokens. Default 15 minutes.
     pub revoke_users: Span,
     /// Whether resources evaluate access continuously for clients that understand it. Default by era: not in 2017.

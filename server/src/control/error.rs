@@ -51,7 +51,9 @@ impl Refusal {
 impl From<AdminError> for Refusal {
     fn from(error: AdminError) -> Self {
         let (status, code) = match &error {
-            AdminError::DeviceUnknown(_) => (StatusCode::NOT_FOUND, "device-unknown"),
+            AdminError::DeviceUnknown(_) | AdminError::NotKept(_) => {
+                (StatusCode::NOT_FOUND, "device-unknown")
+            }
             AdminError::DeviceAmbiguous { .. } => (StatusCode::CONFLICT, "device-ambiguous"),
             AdminError::UserUnknown(_) => (StatusCode::NOT_FOUND, "user-unknown"),
             AdminError::PolicyUnknown(_) => (StatusCode::NOT_FOUND, "policy-unknown"),

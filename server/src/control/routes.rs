@@ -243,6 +243,7 @@ pub(super) fn table() -> Vec<Route> {
         route(Delete, "/worlds/{world}/devices/{device}", "deleteDevice", "Deletes a record. The computer does not learn of it.", Json(shape::<DeletedDeviceView>), devices::delete),
         route(Post, "/worlds/{world}/devices/{device}/disable", "disableDevice", "Disables a device. `revocation` says from when that counts.", device, devices::disable),
         route(Post, "/worlds/{world}/devices/{device}/enable", "enableDevice", "Enables a device. Grants that had died stay dead.", device, devices::enable),
+        route(Post, "/worlds/{world}/devices/{device}/restore", "restoreDevice", "Brings a deleted device back, by device id or object id, while it is kept.", device, devices::restore),
         route(Post, "/worlds/{world}/devices/{device}/management", "manageDevice", "Says that a device is managed or compliant, or not.", device, devices::manage)
             .reads::<devices::Manage>(),
         route(Get, "/worlds/{world}/policies", "listPolicies", "The policies of conditional access, by name.", Json(shape::<policies::Policies>), policies::list),

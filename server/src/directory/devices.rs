@@ -2,15 +2,17 @@
 //!
 //! FAQ A7 and A16: neither a deletion nor a disable tells the computer anything.
 
+use linarite_core::deletion::DeletedItem;
 use linarite_core::device::{Device, KnownDevice, Management, OnPremises, Tombstone, TrustType};
 use linarite_core::ids::{DeviceId, ObjectId, UserId};
-use linarite_core::instant::Instant;
+use linarite_core::instant::{Instant, Span};
 use linarite_core::refusal::QueryRefusal;
 use linarite_core::revocation::Standing;
 use linarite_core::tenant::{RevokeDelay, Settings};
 use linarite_core::visibility::comes_by_synchronisation;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::deletions::keep;
 use super::{Directory, DirectoryError, rows};
 use crate::entropy::object_guid;
 
@@ -46,14 +48,27 @@ pub struct NewDevice {
     pub on_premises: Option<OnPremises>,
 }
 
+/// What a world's settings say of a deletion.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deletion {
+    delay: RevokeDelay,
+    kept_for: Span,
+}
+
+impl Deletion {
+    pub(super) const fn of(settings: &Settings) -> Self {
+        Self { delay: settings.revoke_deleted, kept_for: settings.soft_delete }
+    }
+}
+
 pub(super) fn delete(
     c: &Connection,
     device: &Device,
     now: Instant,
-    delay: RevokeDelay,
+    rule: Deletion,
 ) -> Result<Tombstone, DirectoryError> {
     let mut standing = device.standing;
-    standing.delete(now, delay);
+    standing.delete(now, rule.delay);
     let grave = Tombstone {
         object_id: device.object_id,
         device_id: device.device_id,
@@ -64,6 +79,7 @@ pub(super) fn delete(
         standing,
     };
     rows::put_tombstone(c, &grave)?;
+    keep(c, device, DeletedItem::of(device, rule.kept_for, now), now)?;
     c.prepare_cached("DELETE FROM devices WHERE object_id = ?1")?
         .execute([rows::id(device.object_id.guid())])?;
     rows::count_device(c, device, -1)?;
@@ -193,10 +209,10 @@ impl Directory {
         settings: &Settings,
         now: Instant,
     ) -> Result<Result<Tombstone, QueryRefusal>, DirectoryError> {
-        let delay = settings.revoke_deleted;
+        let rule = Deletion::of(settings);
         self.store
             .write(move |c| match rows::device_by_object_id(c, id)? {
-                Some(device) => Ok(Ok(delete(c, &device, now, delay)?)),
+                Some(device) => Ok(Ok(delete(c, &device, now, rule)?)),
                 None => Ok(Err(QueryRefusal::NotFound)),
             })
             .await

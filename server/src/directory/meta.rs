@@ -101,6 +101,7 @@ impl Directory {
                 "SELECT max(at) FROM ( \
                  SELECT max(max(created, ifnull(registered, 0), ifnull(disabled_made, 0))) AS at FROM devices \
                  UNION ALL SELECT max(max(deleted_made, ifnull(disabled_made, 0))) FROM tombstones \
+                 UNION ALL SELECT max(disabled_made) FROM users \
                  UNION ALL SELECT max(created) FROM hello_keys)",
             )?;
             let millis: Option<i64> = latest.query_row([], |row| row.get(0))?;

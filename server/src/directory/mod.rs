@@ -5,6 +5,7 @@
 //! folder has one writer thread that commits together what is waiting together, and a few reading connections.
 //! Left out: a second database behind the same operations.
 
+mod deletions;
 mod devices;
 mod inventory;
 mod management;
@@ -30,6 +31,7 @@ use remembered::Remembered;
 use rusqlite::Connection;
 use store::Store;
 
+pub use deletions::DeletedPage;
 pub use devices::{DeviceEdit, NewDevice};
 pub use inventory::KeyedUser;
 pub use management::Enrol;

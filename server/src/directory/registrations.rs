@@ -1,20 +1,21 @@
 //! Join, hybrid join, leave and Windows Hello keys, each in one transaction.
 
 use linarite_core::device::{Device, DeviceKey, KnownDevice, Tombstone};
-use linarite_core::ids::{DeviceId, ObjectId, UserId};
+use linarite_core::ids::{DeviceId, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{
-    FittingClock, HelloProof, JoinKind, Particulars, SidProof, completed_hybrid, joined,
-    may_complete_hybrid, may_join, may_leave, may_register_hello_key,
+    FittingClock, HelloProof, JoinKind, Particulars, SidProof, completed, joined,
+    may_complete_hybrid, may_join, may_leave, may_register_hello_key, same_device,
 };
+use linarite_core::replication::Made;
 use linarite_core::revocation::Standing;
-use linarite_core::tenant::Tenant;
+use linarite_core::tenant::{Rejoin, Tenant};
 use linarite_core::user::User;
 use linarite_core::vouched::{self, Computer};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::devices::{delete, draw_ids, known};
+use super::devices::{Deletion, delete, draw_ids, known};
 use super::{Directory, DirectoryError, rows};
 
 /// A join or a registration.
@@ -81,26 +82,37 @@ pub struct VouchedJoin {
 }
 
 impl Directory {
-    /// Joins or registers a device. `issue` makes its certificate once the ids are known; it runs inside the
-    /// transaction, so that a record without a certificate can never be seen; when it fails, nothing is kept.
+    /// Joins or registers a device. `issue` makes its certificate once its id is known, and learns what the join makes; it
+    /// runs inside the transaction, so that a record without a certificate can never be seen; when it fails, nothing is kept.
     pub async fn join<C: Send + 'static>(
         &self,
         tenant: &Tenant,
         join: Join,
-        issue: impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, C), DirectoryError>
-        + Send
-        + 'static,
+        issue: impl FnOnce(DeviceId, Made) -> Result<(DeviceKey, C), DirectoryError> + Send + 'static,
     ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
         let tenant = tenant.clone();
         self.store
             .write(move |c| {
                 let user = rows::user_by_id(c, join.user)?;
-                if let Err(refusal) = may_join(&tenant, user.as_ref(), join.second_factor) {
+                let before = match (&user, tenant.settings.rejoin) {
+                    (Some(user), Rejoin::Reuse) => namesakes(c, user.id, &join.particulars)?,
+                    (None, _) | (_, Rejoin::Duplicate) => Vec::new(),
+                };
+                let before = same_device(join.kind, &join.particulars, before);
+                if let Err(refusal) =
+                    may_join(&tenant, user.as_ref(), join.second_factor, before.is_some())
+                {
                     return Ok(Err(refusal));
                 }
                 let Some(user) = user else { return Ok(Err(JoinRefusal::UserRefused)) };
+                if let Some(record) = before {
+                    let (key, issued) = issue(record.device_id, Made::Key)?;
+                    let device = completed(record, join.particulars, key, join.now);
+                    rows::put_device(c, &device)?;
+                    return Ok(Ok(Joined { device, user: Some(user), issued }));
+                }
                 let (object_id, device_id) = draw_ids(c, join.seed)?;
-                let (key, issued) = issue(object_id, device_id)?;
+                let (key, issued) = issue(device_id, Made::RecordAndKey)?;
                 let device =
                     joined(join.kind, object_id, device_id, join.particulars, key, &user, join.now);
                 rows::put_device(c, &device)?;
@@ -125,9 +137,7 @@ impl Directory {
     pub async fn complete_hybrid<C: Send + 'static>(
         &self,
         hybrid: Hybrid,
-        issue: impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, C), DirectoryError>
-        + Send
-        + 'static,
+        issue: impl FnOnce(DeviceId, Made) -> Result<(DeviceKey, C), DirectoryError> + Send + 'static,
     ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
         self.store
             .write(move |c| {
@@ -138,8 +148,8 @@ impl Directory {
                     return Ok(Err(refusal));
                 }
                 let Some(record) = record else { return Ok(Err(JoinRefusal::RecordMissing)) };
-                let (key, issued) = issue(record.object_id, record.device_id)?;
-                let device = completed_hybrid(record, hybrid.particulars, key, hybrid.now);
+                let (key, issued) = issue(record.device_id, Made::Key)?;
+                let device = completed(record, hybrid.particulars, key, hybrid.now);
                 rows::put_device(c, &device)?;
                 Ok(Ok(Joined { device, user: None, issued }))
             })
@@ -150,9 +160,7 @@ impl Directory {
     pub async fn join_vouched<C: Send + 'static>(
         &self,
         join: VouchedJoin,
-        issue: impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, C), DirectoryError>
-        + Send
-        + 'static,
+        issue: impl FnOnce(DeviceId, Made) -> Result<(DeviceKey, C), DirectoryError> + Send + 'static,
     ) -> Result<Result<Joined<C>, JoinRefusal>, DirectoryError> {
         self.store
             .write(move |c| {
@@ -171,8 +179,9 @@ impl Directory {
                     let (object_id, _) = draw_ids(c, join.seed)?;
                     vouched::record(object_id, join.computer, standing, join.now)
                 };
-                let (key, issued) = issue(record.object_id, record.device_id)?;
-                let device = completed_hybrid(record, join.particulars, key, join.now);
+                let made = if new { Made::RecordAndKey } else { Made::Key };
+                let (key, issued) = issue(record.device_id, made)?;
+                let device = completed(record, join.particulars, key, join.now);
                 rows::put_device(c, &device)?;
                 if new {
                     rows::count_device(c, &device, 1)?;
@@ -191,7 +200,7 @@ impl Directory {
         shown_id: Option<DeviceId>,
         now: Instant,
     ) -> Result<Result<Tombstone, JoinRefusal>, DirectoryError> {
-        let delay = tenant.settings.revoke_deleted;
+        let rule = Deletion::of(&tenant.settings);
         self.store
             .write(move |c| {
                 let record = rows::device_by_device_id(c, device_id)?;
@@ -199,7 +208,7 @@ impl Directory {
                     return Ok(Err(refusal));
                 }
                 let Some(device) = record else { return Ok(Err(JoinRefusal::CertificateUnknown)) };
-                Ok(Ok(delete(c, &device, now, delay)?))
+                Ok(Ok(delete(c, &device, now, rule)?))
             })
             .await
     }
@@ -238,6 +247,19 @@ impl Directory {
     pub fn hello_key(&self, key_id: [u8; 32]) -> Result<Option<(UserId, Vec<u8>)>, DirectoryError> {
         self.store.point(|c| holder(c, key_id))
     }
+}
+
+/// The records of a user that are called as a device calls itself.
+fn namesakes(
+    c: &Connection,
+    owner: UserId,
+    particulars: &Particulars,
+) -> Result<Vec<Device>, DirectoryError> {
+    let sql = format!("SELECT {} FROM devices WHERE name_key = ?1 AND owner = ?2", rows::DEVICE);
+    let mut found = c.prepare_cached(&sql)?;
+    let name = rows::fold(&particulars.display_name);
+    let devices = found.query_map(params![name, rows::id(owner.guid())], rows::device)?;
+    Ok(devices.collect::<Result<_, _>>()?)
 }
 
 fn holder(c: &Connection, key_id: [u8; 32]) -> Result<Option<(UserId, Vec<u8>)>, DirectoryError> {

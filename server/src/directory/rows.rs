@@ -143,10 +143,19 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 
 /// Writes a device: a new row, or the new state of an old one.
 pub(super) fn put_device(c: &Connection, device: &Device) -> Result<(), DirectoryError> {
+    put_device_in(c, "devices", device)
+}
+
+/// Writes a device to the table of those that are there, or of those that are deleted and kept.
+pub(super) fn put_device_in(
+    c: &Connection,
+    table: &'static str,
+    device: &Device,
+) -> Result<(), DirectoryError> {
     let disabled = device.standing.disabled;
     let on_premises = device.on_premises.as_ref();
     c.prepare_cached(&format!(
-        "INSERT OR REPLACE INTO devices (name_key, {DEVICE}) \
+        "INSERT OR REPLACE INTO {table} (name_key, {DEVICE}) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
     ))?
     .execute(params![

@@ -115,6 +115,35 @@ ALTER TABLE users ADD COLUMN disabled_made INTEGER;
 ALTER TABLE users ADD COLUMN disabled_tokens INTEGER;
 ALTER TABLE users ADD COLUMN disabled_resources INTEGER;
 ",
+    "
+CREATE TABLE deleted_devices (
+  object_id BLOB PRIMARY KEY,
+  device_id BLOB NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  name_key TEXT NOT NULL,
+  os TEXT NOT NULL,
+  os_version TEXT NOT NULL,
+  trust INTEGER NOT NULL,
+  owner BLOB,
+  created INTEGER NOT NULL,
+  registered INTEGER,
+  activity INTEGER,
+  thumbprint BLOB,
+  alt_security_id TEXT,
+  transport_key BLOB,
+  sid TEXT,
+  computer_certificate BLOB,
+  disabled_made INTEGER,
+  disabled_tokens INTEGER,
+  disabled_resources INTEGER,
+  epoch INTEGER NOT NULL,
+  managed INTEGER,
+  compliant INTEGER,
+  deleted INTEGER NOT NULL DEFAULT 0,
+  until INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deleted_devices_by_until ON deleted_devices (until);
+",
 ];
 
 /// Brings a database to the newest version and sets how the connection works.

@@ -173,7 +173,8 @@ fn by_thumbprint(
     let sql = format!("SELECT {} FROM tombstones WHERE thumbprint = ?1", rows::TOMBSTONE);
     let grave =
         c.prepare_cached(&sql)?.query_row([thumbprint.as_bytes()], rows::tombstone).optional()?;
-    Ok(grave.map(KnownDevice::Deleted))
+    // Synchronisation may have brought the record back since, without this key.
+    grave.map_or(Ok(None), |grave| known(c, grave.device_id))
 }
 
 /// Marks something one-time as used; false when it was used before.

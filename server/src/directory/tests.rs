@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use linarite_core::device::DeviceKey;
-use linarite_core::ids::{DeviceId, Guid, TenantId, Thumbprint, UserId};
-use linarite_core::instant::Instant;
-use linarite_core::refusal::JoinRefusal;
+use linarite_core::access::Evaluation;
+use linarite_core::conditional::{Control, Policy, PolicyState, Scope};
+use linarite_core::device::{Device, DeviceKey, KnownDevice, TrustType};
+use linarite_core::ids::{DeviceId, Guid, PolicyId, TenantId, Thumbprint, UserId};
+use linarite_core::instant::{Instant, Span};
+use linarite_core::refusal::{AccessRefusal, JoinRefusal, QueryRefusal};
 use linarite_core::registration::{HelloProof, JoinKind, Particulars};
-use linarite_core::tenant::{Domain, DomainKind, MayJoin, Settings, Tenant};
+use linarite_core::replication::Made;
+use linarite_core::revocation::Standing;
+use linarite_core::tenant::{Domain, DomainKind, MayJoin, Rejoin, RevokeDelay, Settings, Tenant};
 use linarite_core::user::{Account, PasswordState, User};
 
 use super::{
-    DeviceEvidence, Directory, DirectoryError, Identity, Join, Purpose, SignIn, UserEvidence,
-    UserKey,
+    DeviceEdit, DeviceEvidence, DeviceQuery, Directory, DirectoryError, Identity, Join, NewDevice,
+    Purpose, SignIn, UserEvidence, UserKey,
 };
 
 const NOW: Instant = Instant::from_seconds(1_772_442_000);
@@ -189,4 +193,187 @@ async fn every_right_password_ends_the_row_of_wrong_ones_whatever_else_is_refuse
         version,
         "nothing is written when nothing is to be forgotten"
     );
+}
+
+/// A policy that lets nobody in.
+fn nobody() -> Policy {
+    Policy {
+        id: PolicyId::new(Guid::from_bytes([4; 16])),
+        name: "nobody".to_owned(),
+        state: PolicyState::On,
+        apps: Scope::All,
+        apps_except: vec![],
+        users: Scope::All,
+        groups: vec![],
+        users_except: vec![],
+        groups_except: vec![],
+        platforms: vec![],
+        grant: vec![Control::Block],
+        any: false,
+    }
+}
+
+/// What those ask about who remember the answer: a resource with a token, a list, and a sign-in.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    access: Result<(), AccessRefusal>,
+    names: Vec<String>,
+    signs_in: bool,
+}
+
+async fn ask(directory: &Directory, tenant: &Arc<Tenant>, device: DeviceId) -> Asked {
+    let access = directory.check_access(ALICE, Some(device), Evaluation::Continuous, NOW).unwrap();
+    let page = directory.shown_devices(DeviceQuery::default()).await.unwrap().unwrap();
+    let sign_in = SignIn {
+        user: UserEvidence::Password {
+            upn: "alice@contoso.test".to_owned(),
+            password: "right".to_owned(),
+        },
+        device: DeviceEvidence::None,
+        once: vec![],
+        now: NOW,
+        purpose: Purpose::Resource {
+            app: "00000003-0000-0000-c000-000000000000".parse().unwrap(),
+            sets_up_devices: false,
+            platform: None,
+            second_factor: false,
+        },
+    };
+    Asked {
+        access: access.map(drop),
+        names: page.items.iter().map(|device| device.display_name.clone()).collect(),
+        signs_in: directory.sign_in(tenant, vec![], sign_in).await.unwrap().is_ok(),
+    }
+}
+
+#[tokio::test]
+async fn the_very_next_question_sees_every_change() {
+    let mut of = tenant();
+    of.settings.revoke = RevokeDelay { tokens: Span::ZERO, resources: Span::ZERO };
+    of.settings.revoke_deleted = of.settings.revoke;
+    of.settings.revoke_users = Span::ZERO;
+    of.settings.soft_delete = Span::from_days(30);
+    let (tenant, settings) = (Arc::new(of.clone()), of.settings.clone());
+    let directory = directory().await;
+    let issued = |_, _| Ok((key(), ()));
+    let device = directory.join(&tenant, join(), issued).await.unwrap().unwrap().device;
+    let (id, alice) = (device.object_id, || UserKey::Id(ALICE));
+    let now = |access, names: &[&str], signs_in| Asked {
+        access,
+        names: names.iter().map(|&name| name.to_owned()).collect(),
+        signs_in,
+    };
+    let good = || now(Ok(()), &["pc1"], true);
+    let edit = async |edit: DeviceEdit| {
+        directory.edit_device(id, edit, &settings, NOW).await.unwrap().unwrap();
+    };
+    let enable = |enabled| DeviceEdit { enabled: Some(enabled), ..DeviceEdit::default() };
+    let rename =
+        |name: &str| DeviceEdit { display_name: Some(name.to_owned()), ..DeviceEdit::default() };
+    // Twice each: the second answer is the remembered one.
+    let is = async |expected: Asked| {
+        for _ in 0..2 {
+            assert_eq!(ask(&directory, &tenant, device.device_id).await, expected);
+        }
+    };
+    is(good()).await;
+    let snapshot = directory.snapshot().unwrap();
+    edit(enable(false)).await;
+    is(now(Err(AccessRefusal::DeviceDisabled), &["pc1"], true)).await;
+    edit(enable(true)).await;
+    is(good()).await;
+    edit(rename("pc2")).await;
+    is(now(Ok(()), &["pc2"], true)).await;
+    edit(rename("pc1")).await;
+    directory.delete_device(id, &settings, NOW).await.unwrap().unwrap();
+    is(now(Err(AccessRefusal::DeviceDeleted), &[], true)).await;
+    directory.restore_device(id, NOW).await.unwrap().unwrap();
+    is(good()).await;
+    directory.set_policy(nobody()).await.unwrap();
+    is(now(Ok(()), &["pc1"], false)).await;
+    assert!(directory.delete_policy("nobody".to_owned()).await.unwrap());
+    is(good()).await;
+    directory.set_user_enabled(alice(), false, &settings, NOW).await.unwrap().unwrap();
+    is(now(Err(AccessRefusal::UserDisabled), &["pc1"], false)).await;
+    directory.restore(&snapshot).unwrap();
+    is(good()).await;
+    directory.delete_user(alice()).await.unwrap().unwrap();
+    is(now(Err(AccessRefusal::UserUnknown), &["pc1"], false)).await;
+    directory.restore(&snapshot).unwrap();
+    is(good()).await;
+}
+
+#[tokio::test]
+async fn a_deleted_device_comes_back_as_it_was_and_its_id_is_nobodys_meanwhile() {
+    let mut tenant = tenant();
+    tenant.settings.soft_delete = Span::from_days(30);
+    let directory = directory().await;
+    let issued = |_, _| Ok((key(), ()));
+    let device = directory.join(&tenant, join(), issued).await.unwrap().unwrap().device;
+    let (id, end) = (device.object_id, NOW + Span::from_days(30));
+    let last = end - Span::from_millis(1);
+    let delete = async || directory.delete_device(id, &tenant.settings, NOW).await.unwrap();
+    delete().await.unwrap();
+    assert_eq!(delete().await, Err(QueryRefusal::NotFound));
+    assert_eq!(directory.device_by_object_id(id).unwrap(), None);
+    let taken = NewDevice {
+        display_name: "other".to_owned(),
+        os: "Windows".to_owned(),
+        os_version: "10".to_owned(),
+        trust: TrustType::AzureAd,
+        owner: None,
+        device_id: Some(device.device_id),
+        on_premises: None,
+    };
+    assert_eq!(directory.create_device(taken, 7, NOW).await.unwrap(), Err(QueryRefusal::Conflict));
+    let kept = |now| directory.deleted_device(id, now).unwrap().map(|item| item.device);
+    assert_eq!((kept(last), kept(end)), (Some(device.clone()), None));
+    let listed = directory.deleted_devices(None, 1, last).await.unwrap();
+    assert_eq!((listed.items.len(), listed.next), (1, None));
+    assert_eq!(directory.deleted_devices(Some(id), 1, last).await.unwrap().items, []);
+    assert_eq!(directory.restore_device(id, end).await.unwrap(), Err(QueryRefusal::NotFound));
+    let back = directory.restore_device(id, last).await.unwrap().unwrap();
+    assert_eq!(back, Device { standing: back.standing, ..device.clone() });
+    assert_eq!((back.standing.deleted, back.standing.epoch), (None, 1));
+    assert_eq!(directory.device_count().unwrap(), 1);
+    assert_eq!(directory.user(&UserKey::Id(ALICE)).unwrap().unwrap().devices, 1);
+    // Once more, and now for good.
+    delete().await.unwrap();
+    assert_eq!(directory.purge_device(id, NOW).await.unwrap().unwrap().device, back);
+    assert_eq!(directory.purge_device(id, NOW).await.unwrap(), Err(QueryRefusal::NotFound));
+    assert_eq!(directory.restore_device(id, NOW).await.unwrap(), Err(QueryRefusal::NotFound));
+    assert!(matches!(
+        directory.known_device(device.device_id).unwrap(),
+        Some(KnownDevice::Deleted(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_second_join_makes_a_duplicate_or_takes_the_record_again_as_the_world_says() {
+    let key = |number| DeviceKey {
+        thumbprint: Thumbprint::new([number; 20]),
+        alt_security_id: format!("X509:{number}"),
+    };
+    let mut tenant = tenant();
+    tenant.device_quota = 1;
+    let directory = directory().await;
+    let join_as = async |tenant: &Tenant, number| {
+        let issue = move |_, made| Ok((key(number), made));
+        directory.join(tenant, join(), issue).await.unwrap()
+    };
+    let first = join_as(&tenant, 1).await.unwrap();
+    assert_eq!(first.issued, Made::RecordAndKey);
+    assert_eq!(join_as(&tenant, 2).await.unwrap_err(), JoinRefusal::QuotaReached);
+    tenant.settings.rejoin = Rejoin::Reuse;
+    let again = join_as(&tenant, 3).await.unwrap();
+    assert_eq!(again.issued, Made::Key);
+    // What was granted to the holder of the first key dies with it.
+    let standing = Standing { epoch: 1, ..first.device.standing };
+    assert_eq!(again.device, Device { key: Some(key(3)), standing, ..first.device.clone() });
+    assert_eq!(directory.device_count().unwrap(), 1);
+    tenant.settings.rejoin = Rejoin::Duplicate;
+    tenant.device_quota = 2;
+    let other = join_as(&tenant, 4).await.unwrap();
+    assert_ne!(other.device.device_id, first.device.device_id);
+    assert_eq!(directory.device_count().unwrap(), 2);
 }

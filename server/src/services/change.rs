@@ -20,6 +20,10 @@ pub enum Change {
     Update(DeviceEdit),
     /// Delete; the computer is told nothing (FAQ A7).
     Delete,
+    /// Bring a deleted one back; the computer is told nothing of that either.
+    Restore,
+    /// Delete a deleted one for good.
+    Purge,
 }
 
 impl Change {
@@ -28,11 +32,13 @@ impl Change {
         match self {
             Self::Update(_) => "devices.update",
             Self::Delete => "devices.delete",
+            Self::Restore => "deletedItems.restore",
+            Self::Purge => "deletedItems.delete",
         }
     }
 }
 
-/// Carries out a change of a record that is there, and records it for this resource.
+/// Carries out a change of a record that is there, or that is deleted and kept, and records it for this resource.
 pub async fn carry_out(
     call: &Call,
     resource: &str,
@@ -57,6 +63,10 @@ pub async fn carry_out(
             let done = directory.delete_device(device.object_id, settings, call.now());
             done.await?.map(|_| ())
         }
+        Change::Restore => {
+            directory.restore_device(device.object_id, call.now()).await?.map(|_| ())
+        }
+        Change::Purge => directory.purge_device(device.object_id, call.now()).await?.map(|_| ()),
     };
     if let Err(refusal) = done {
         return Ok(Err(refusal));

@@ -312,6 +312,28 @@ impl Tables {
         self.sts.values().find(|row| row.code == code)
     }
 
+    /// The same with other codes for what is wrong with a device: each with the row of a device refusal that has this code.
+    /// What no such row has is named.
+    pub fn with_device_codes(&self, codes: &[(DeviceRefusal, u32)]) -> Result<Self, String> {
+        let mut tables = self.clone();
+        for (refusal, code) in codes {
+            let known = || DeviceRefusal::ALL.iter().filter_map(|known| self.sts(known.reason()));
+            let Some(row) = known().find(|row| row.code == *code) else {
+                let mut codes: Vec<u32> = known().map(|row| row.code).collect();
+                codes.sort_unstable();
+                codes.dedup();
+                return Err(format!(
+                    "sign-in says AADSTS{code} of no device; what it says of devices is one of {codes:?}"
+                ));
+            };
+            // Its own words stay when its number does.
+            if self.sts(refusal.reason()).is_none_or(|own| own.code != *code) {
+                tables.sts.insert(refusal.reason().to_owned(), row.clone());
+            }
+        }
+        Ok(tables)
+    }
+
     /// How device registration says this.
     pub fn drs(&self, reason: &str) -> Option<&DrsRow> {
         self.drs.get(reason)

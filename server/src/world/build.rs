@@ -12,6 +12,7 @@ use linarite_core::device::{Device, Management, OnPremises, TrustType};
 use linarite_core::ids::{AppId, DeviceId, ObjectId, Sid, TenantId, UserId};
 use linarite_core::instant::Instant;
 use linarite_core::management::Mdm;
+use linarite_core::refusal::DeviceRefusal;
 use linarite_core::revocation::{Revocation, Standing};
 use linarite_core::tenant::{Domain, DomainKind, MayJoin, Tenant};
 use linarite_core::user::{Account, Failures, PasswordState, Role, User};
@@ -61,6 +62,8 @@ pub struct WorldPlan {
     pub federation: BTreeMap<String, FederationSettings>,
     /// Conditional access.
     pub policies: Vec<Policy>,
+    /// Codes that sign-in says of devices in place of those of its table.
+    pub device_codes: Vec<(DeviceRefusal, u32)>,
 }
 
 /// Reads a world from a document (merged and without its `use`), for a world with this seed that starts at this moment.
@@ -112,9 +115,14 @@ impl Builder {
         let apps = self.apps(&file.apps);
         let devices = self.devices(&file.devices, &users);
         let federation = self.federation(file, &tenant);
+        let device_codes =
+            super::settings::device_codes(&file.settings).unwrap_or_else(|message| {
+                self.problem("/settings/device_codes", message);
+                Vec::new()
+            });
         let policies = self.policies(&file.policies, &users, &apps);
         if self.problems.is_empty() {
-            Ok(WorldPlan { tenant, users, apps, devices, federation, policies })
+            Ok(WorldPlan { tenant, users, apps, devices, federation, policies, device_codes })
         } else {
             Err(self.problems)
         }

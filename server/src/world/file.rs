@@ -314,6 +314,15 @@ pub struct SettingsFile {
     pub activity_interval: Option<String>,
     /// How long after a disable, or a deletion, tokens and resources still honour a device.
     pub revoke: Option<RevokeFile>,
+    /// The AADSTS codes that sign-in says of a device, where the documents name several: `deleted`, `disabled`, `unknown`,
+    /// `mismatch` and `pending`.
+    pub device_codes: Option<DeviceCodesFile>,
+    /// What the second join of the same computer by the same user makes: a `duplicate`, or nothing new (`reuse`). Default
+    /// `duplicate`. Source: FAQ A12, "there might be duplicates".
+    pub rejoin: Option<RejoinFile>,
+    /// How long a deleted joined or registered device is kept and can be restored, such as `30d`; at 0s it
+    /// is deleted for good. Default 0s. Source: the pages on stale devices, "cannot be undone"; a preview keeps it 30 days.
+    pub soft_delete: Option<String>,
     /// Whether Graph and the protected APIs ask about a token's user at each request, of clients that say they understand
     /// the challenge. Default true, in 2017 false. Source: FAQ A16, which knows of an hour only, and the page on continuous
     /// access evaluation.
@@ -354,6 +363,32 @@ pub enum UserViewFile {
     ByOwner,
     /// Of those, only the three kinds that the FAQ names.
     FaqLiteral,
+}
+
+/// What sign-in says of a device, as the number behind AADSTS.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceCodesFile {
+    /// Of a deleted one. Default 700003. Source: FAQ A8; other pages say 50155.
+    pub deleted: Option<u32>,
+    /// Of a disabled one. Default 135011. Source: FAQ A16; other pages say 50155.
+    pub disabled: Option<u32>,
+    /// Of one that nobody knows. Default 50155. Source: the page on primary refresh tokens.
+    pub unknown: Option<u32>,
+    /// Of one that shows another certificate than its record has. Default 50155. Source: assumed.
+    pub mismatch: Option<u32>,
+    /// Of one that was synchronised and has not registered. Default 50155. Source: assumed.
+    pub pending: Option<u32>,
+}
+
+/// What the second join of the same computer makes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum RejoinFile {
+    /// A new record.
+    Duplicate,
+    /// A new key for the record of the first.
+    Reuse,
 }
 
 /// When wrong passwords lock an account.

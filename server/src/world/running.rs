@@ -234,6 +234,14 @@ impl World {
         let federations = federations(&plan.tenant, plan.federation, seed, stock)?;
         let hosts = hosts(&plan.tenant, &apps, &federations);
         let mdm = mdm(&plan.tenant, &directory)?;
+        let tables = match plan.device_codes.as_slice() {
+            [] => stock.tables()?,
+            codes => stock
+                .tables()?
+                .with_device_codes(codes)
+                .map(Arc::new)
+                .map_err(WorldError::Damaged)?,
+        };
         Ok(Self {
             id: start.id,
             keys: WorldKeys {
@@ -249,7 +257,7 @@ impl World {
             entropy: Entropy::new(seed, starts),
             directory,
             journal: Journal::default(),
-            tables: stock.tables()?,
+            tables,
             document,
             state: start.state,
             mdm: RwLock::new(Arc::new(mdm)),

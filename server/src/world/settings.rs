@@ -5,10 +5,12 @@
 
 use linarite_core::era::Era;
 use linarite_core::instant::Span;
-use linarite_core::tenant::{Lockout, RevokeDelay, Settings};
+use linarite_core::refusal::DeviceRefusal;
+use linarite_core::tenant::{Lockout, Rejoin, RevokeDelay, Settings};
 use linarite_core::visibility::UserView;
 
-use super::file::{SettingsFile, UserViewFile, parse_duration};
+use super::file::{RejoinFile, SettingsFile, UserViewFile, parse_duration};
+use crate::services::tables::Tables;
 
 /// The settings of a world, and what is wrong with them: key and message.
 pub(super) fn settings(file: &SettingsFile) -> (Settings, Vec<(String, String)>) {
@@ -63,12 +65,18 @@ pub(super) fn settings(file: &SettingsFile) -> (Settings, Vec<(String, String)>)
         read("lockout/duration", lockout.duration.as_ref(), duration);
         *threshold = lockout.threshold.unwrap_or(*threshold);
     }
+    read("soft_delete", file.soft_delete.as_ref(), &mut settings.soft_delete);
     read(
         "continuous_token_lifetime",
         file.continuous_token_lifetime.as_ref(),
         &mut settings.continuous_token_lifetime,
     );
     settings.continuous_access = file.continuous_access.unwrap_or(settings.continuous_access);
+    settings.rejoin = match file.rejoin {
+        None => settings.rejoin,
+        Some(RejoinFile::Duplicate) => Rejoin::Duplicate,
+        Some(RejoinFile::Reuse) => Rejoin::Reuse,
+    };
     settings.kdf_v1 = file.kdf_v1.unwrap_or(settings.kdf_v1);
     settings.portal_all_devices = file.portal_all_devices.unwrap_or(settings.portal_all_devices);
     settings.user_view = match file.user_view {
@@ -77,6 +85,22 @@ pub(super) fn settings(file: &SettingsFile) -> (Settings, Vec<(String, String)>)
         Some(UserViewFile::FaqLiteral) => UserView::FaqLiteral,
     };
     (settings, problems)
+}
+
+/// The codes that sign-in says of devices in place of those of its table, or what is wrong with them.
+pub(super) fn device_codes(file: &SettingsFile) -> Result<Vec<(DeviceRefusal, u32)>, String> {
+    let Some(codes) = file.device_codes else { return Ok(Vec::new()) };
+    let said = [
+        (DeviceRefusal::Deleted, codes.deleted),
+        (DeviceRefusal::Disabled, codes.disabled),
+        (DeviceRefusal::Unknown, codes.unknown),
+        (DeviceRefusal::CertificateMismatch, codes.mismatch),
+        (DeviceRefusal::Pending, codes.pending),
+    ];
+    let said: Vec<_> =
+        said.into_iter().filter_map(|(refusal, code)| Some((refusal, code?))).collect();
+    Tables::load()?.with_device_codes(&said)?;
+    Ok(said)
 }
 
 #[cfg(test)]
@@ -122,6 +146,18 @@ mod tests {
         let wrong = tenant_with(&wrong).unwrap_err();
         let places: Vec<_> = wrong.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(places, ["/settings/revoke/users", "/settings/continuous_token_lifetime"]);
+    }
+
+    #[test]
+    fn a_code_that_sign_in_says_of_no_device_is_refused() {
+        let codes = |codes: Value| tenant_with(&json!({ "device_codes": codes })).map(drop);
+        assert_eq!(
+            codes(json!({ "deleted": 50155, "disabled": 50155, "pending": 700_003 })),
+            Ok(())
+        );
+        let wrong = codes(json!({ "deleted": 50126 })).unwrap_err();
+        assert_eq!(wrong[0].pointer, "/settings/device_codes");
+        assert!(wrong[0].message.contains("AADSTS50126"), "{wrong:?}");
     }
 
     fn delays(revoke: &Value) -> [RevokeDelay; 2] {

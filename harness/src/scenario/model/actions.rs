@@ -312,6 +312,8 @@ record! {
         enable_device: Option<Tpl<String>>,
         /// The device is deleted.
         delete_device: Option<Tpl<String>>,
+        /// The deleted device is brought back, while the world keeps it (`soft_delete`).
+        restore_device: Option<Tpl<String>>,
         /// A record gets another name, of which its computer does not learn: `device` and `name`.
         rename_device: Option<Node>,
         /// A user gets another password: `user`, and `password` unless one is to be made. Everything that was granted for

@@ -1,7 +1,8 @@
 //! Making, disabling, enabling, renaming and deleting device records.
 
-use linarite_core::device::{Device, OnPremises, Tombstone, TrustType};
+use linarite_core::device::{Device, KnownDevice, OnPremises, Tombstone, TrustType};
 use linarite_core::ids::{DeviceId, ObjectId, Sid};
+use linarite_core::refusal::QueryRefusal;
 use linarite_core::replication::Made;
 use linarite_core::visibility::comes_by_synchronisation;
 use schemars::JsonSchema;
@@ -216,6 +217,34 @@ impl Admin<'_> {
         });
         self.note_device("delete_device", Some("delete"), &device, counts);
         Ok(grave)
+    }
+
+    /// Brings a deleted record back while it is kept. Named by its device id or object id: its name may be another's by now.
+    pub async fn restore_device(&self, name: &str) -> Result<Device, AdminError> {
+        let world = self.world();
+        let now = world.clock.now();
+        let unknown = || AdminError::NotKept(name.to_owned());
+        let device_id = match name.parse::<DeviceId>() {
+            Ok(id) => world.directory.known_device(id)?,
+            Err(_) => None,
+        };
+        let object_id = match device_id {
+            Some(KnownDevice::Deleted(grave)) => grave.object_id,
+            Some(KnownDevice::Present(_)) | None => name.parse().map_err(|_| unknown())?,
+        };
+        let restored = world.directory.restore_device(object_id, now).await?;
+        let device = restored.map_err(|refusal| match refusal {
+            QueryRefusal::Conflict => AdminError::Conflict(format!(
+                "another device has the device id of the deleted `{name}` by now"
+            )),
+            QueryRefusal::NotFound
+            | QueryRefusal::Malformed
+            | QueryRefusal::Unsupported
+            | QueryRefusal::CursorInvalid
+            | QueryRefusal::TooExpensive => unknown(),
+        })?;
+        self.note_device("restore_device", Some("restore"), &device, Vec::new());
+        Ok(device)
     }
 
     /// Changes a record; says what it is then, and whether it was another one before.

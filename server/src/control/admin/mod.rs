@@ -33,6 +33,11 @@ pub enum AdminError {
         "no device has the device id, object id or display name `{0}`; list the devices to see which there are"
     )]
     DeviceUnknown(String),
+    /// No deleted device that is kept has this id.
+    #[error(
+        "no deleted device that is kept has the device id or object id `{0}`: it was never deleted, its time is over, it was a hybrid one, or the world keeps none (the setting `soft_delete`, such as `30d`)"
+    )]
+    NotKept(String),
     /// Several devices have this name.
     #[error("{count} devices are called `{name}`; name one by its device id: {}", ids.join(", "))]
     DeviceAmbiguous {

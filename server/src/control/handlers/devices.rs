@@ -122,6 +122,12 @@ pub(in crate::control) async fn enable(target: Target) -> Answer {
     Ok(ok(&DeviceView::of(&target.seat.world, &device)?))
 }
 
+/// `POST /worlds/{world}/devices/{device}/restore`
+pub(in crate::control) async fn restore(target: Target) -> Answer {
+    let device = target.admin().restore_device(target.name()).await?;
+    Ok(ok(&DeviceView::of(&target.seat.world, &device)?))
+}
+
 /// `PATCH /worlds/{world}/devices/{device}`
 pub(in crate::control) async fn rename(target: Target, Json(body): Json<Rename>) -> Answer {
     let device = target.admin().rename_device(target.name(), &body.display_name).await?;

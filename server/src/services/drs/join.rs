@@ -1,12 +1,13 @@
 //! Join, register and hybrid join (MS-DVRJ and the service's dialect; sections 4.1 to 4.4).
 //!
-//! Keys of the body are read in any case, because clients differ. Each join makes a new record with a new certificate;
-//! `ReuseDevice`, which one client always sends, changes nothing, or its duplicates could not be shown.
+//! Keys of the body are read in any case, because clients differ. Each join makes a new certificate, and a new record unless
+//! the world's setting `rejoin` says otherwise; `ReuseDevice`, which one client always sends, changes nothing, or its
+//! duplicates could not be shown.
 //! Left out: api-version 3.0 with elliptic curve keys, attestation, precreated joins.
 
 use http::StatusCode;
 use linarite_core::device::DeviceKey;
-use linarite_core::ids::{DeviceId, Guid, ObjectId, Sid};
+use linarite_core::ids::{DeviceId, Guid, Sid};
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{JoinKind, Particulars, SidProof, stamp_fits};
 use linarite_core::replication::Made;
@@ -108,15 +109,13 @@ pub(super) fn issue(
     user: Guid,
     join_type: u8,
     csr: Csr,
-) -> impl FnOnce(ObjectId, DeviceId) -> Result<(DeviceKey, Vec<u8>), DirectoryError> + Send + 'static
-{
+) -> impl FnOnce(DeviceId, Made) -> Result<(DeviceKey, Vec<u8>), DirectoryError> + Send + 'static {
     let authority = std::sync::Arc::clone(&call.world.keys.devices);
     let (tenant, now) = (call.world.tenant.id, call.now());
     let serial: [u8; 16] = call.world.entropy.draw(Stream::Serial);
     let world = std::sync::Arc::clone(&call.world);
-    move |_, device| {
+    move |device, made| {
         // Before anybody can see the record: a fault may keep it from other calls.
-        let made = if join_type == 6 { Made::Key } else { Made::RecordAndKey };
         world.faults.made(device, made, now);
         let request = DeviceCertificateRequest {
             device,

@@ -196,7 +196,7 @@ fn note(call: &Call, operation: &str, name: &DeviceName) {
 }
 
 /// Users change devices by their roles, applications by their permissions.
-fn may(bearer: &Bearer, change: DeviceChange) -> Result<(), AccessRefusal> {
+pub(super) fn may(bearer: &Bearer, change: DeviceChange) -> Result<(), AccessRefusal> {
     match bearer {
         Bearer::User(accepted) => may_change(&accepted.user, change),
         Bearer::Application(_) => bearer.application_may(ApplicationUse::ChangeDevices),

@@ -3,10 +3,11 @@
 //! Sections 11 and 12 of the device registration notes. Every request shows a token, which is checked with the directory's
 //! standing of its user and device; roles decide who changes devices. Paths with keys in parentheses are nothing that a
 //! router of path segments can match, so one handler reads the whole path.
-//! Left out: creating devices, groups, policies, deleted items, batches, delta queries and throttling.
+//! Left out: creating devices, groups, policies, deleted items other than devices, batches, delta queries and throttling.
 
 mod answer;
 mod conditions;
+mod deleted;
 mod devices;
 mod odata;
 mod path;
@@ -71,6 +72,9 @@ async fn answer(call: &Call) -> Result<Reply, Refused> {
     match (&place.target, &call.method) {
         (Target::Device(name), &Method::PATCH) => devices::update(call, &bearer, name).await,
         (Target::Device(name), &Method::DELETE) => devices::delete(call, &bearer, name).await,
+        (Target::Restore(name), &Method::POST) => deleted::restore(call, &bearer, name).await,
+        (Target::DeletedItem(name), &Method::DELETE) => deleted::purge(call, &bearer, name).await,
+        (Target::Restore(_), _) => Err(Refused::Wire("method-unsupported", named())),
         _ if is_get => {
             let (operation, target) = operation(&place.target, &bearer)?;
             bearer.application_may(use_of(&place.target))?;
@@ -114,6 +118,10 @@ async fn read(call: &Call, bearer: &Bearer, place: &Place) -> Result<Reply, Refu
             let user = users::find(call, bearer, who)?;
             devices::count(call, Some(user.id)).await
         }
+        Target::DeletedItems => deleted::list(call, version).await,
+        Target::DeletedItem(name) => deleted::get(call, name),
+        // Nothing to be read; whoever asks has been told so.
+        Target::Restore(name) => Err(Refused::not_found(name)),
     }
 }
 
@@ -126,7 +134,10 @@ const fn use_of(target: &Target) -> ApplicationUse {
         | Target::Device(_)
         | Target::UsersOf(..)
         | Target::DevicesOf { .. }
-        | Target::DeviceCountOf(..) => ApplicationUse::ReadDevices,
+        | Target::DeviceCountOf(..)
+        | Target::DeletedItems
+        | Target::DeletedItem(_)
+        | Target::Restore(_) => ApplicationUse::ReadDevices,
     }
 }
 
@@ -155,6 +166,9 @@ fn operation(target: &Target, bearer: &Bearer) -> Result<(String, Option<String>
             | Target::DeviceCountOf(who, Tie::Owner) => ("users.ownedDevices", user(who)?),
             Target::DevicesOf { who, tie: Tie::User, .. }
             | Target::DeviceCountOf(who, Tie::User) => ("users.registeredDevices", user(who)?),
+            Target::DeletedItems => ("deletedItems.list", None),
+            Target::DeletedItem(id) => ("deletedItems.get", Some(id.clone())),
+            Target::Restore(id) => ("deletedItems.restore", Some(id.clone())),
         };
     Ok((name.to_owned(), target))
 }

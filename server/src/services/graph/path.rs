@@ -60,6 +60,12 @@ pub(super) enum Target {
     },
     /// How many devices a user has.
     DeviceCountOf(Who, Tie),
+    /// The deleted devices.
+    DeletedItems,
+    /// One of them.
+    DeletedItem(String),
+    /// Where one of them is brought back.
+    Restore(String),
 }
 
 /// A path of Graph.
@@ -106,6 +112,9 @@ fn place(segments: &[String]) -> Option<Place> {
             of_user(Who::Named(key), words)?
         }
         ("me", None, words) => of_user(Who::Me, words)?,
+        ("directory", None, ["deleteditems", _, words @ ..]) if version == "beta" => {
+            deleted(rest.get(1)?, words)?
+        }
         _ => return None,
     };
     Some(Place { version, target })
@@ -138,6 +147,15 @@ fn of_device(device: DeviceName, words: &[&str]) -> Option<Target> {
         [] => Some(Target::Device(device)),
         ["registeredowners"] => Some(Target::UsersOf(device, Tie::Owner)),
         ["registeredusers"] => Some(Target::UsersOf(device, Tie::User)),
+        _ => None,
+    }
+}
+
+fn deleted(segment: &str, words: &[&str]) -> Option<Target> {
+    match words {
+        [] if segment.eq_ignore_ascii_case("microsoft.graph.device") => Some(Target::DeletedItems),
+        [] => Some(Target::DeletedItem(segment.to_owned())),
+        ["restore" | "microsoft.graph.restore"] => Some(Target::Restore(segment.to_owned())),
         _ => None,
     }
 }
@@ -192,6 +210,21 @@ mod tests {
         ] {
             assert_eq!(target(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn deleted_devices_are_in_beta_alone() {
+        let list = "directory/deletedItems/microsoft.graph.device";
+        assert_eq!(target(&format!("beta/{list}")), Some(Target::DeletedItems));
+        assert_eq!(target(&format!("v1.0/{list}")), None);
+        let one = "beta/directory/deletedItems/A-1";
+        assert_eq!(target(one), Some(Target::DeletedItem("A-1".to_owned())));
+        let restore = target(&format!("{one}/restore"));
+        assert_eq!(restore, Some(Target::Restore("A-1".to_owned())));
+        for path in ["beta/directory", "beta/directory/deletedItems", "beta/directory/roles/A-1"] {
+            assert_eq!(target(path), None, "{path}");
+        }
+        assert_eq!(target(&format!("{one}/restore/now")), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Sections 11 and 12 of the device registration notes. Some properties are printed only when they are selected.
 //! Left out: management state, extension attributes and physical ids, which are null or empty.
 
+use linarite_core::deletion::DeletedItem;
 use linarite_core::device::DeviceKey;
 use linarite_core::instant::Instant;
 use linarite_core::user::User;
@@ -269,6 +270,28 @@ impl Properties for DeviceView<'_> {
                 to.serialize_entry(name, &ids)
             }
             _ => to.serialize_entry(name, &NULL),
+        }
+    }
+}
+
+/// A deleted device.
+#[derive(Debug)]
+pub(super) struct Deleted<'a> {
+    view: DeviceView<'a>,
+    deleted: Instant,
+}
+
+impl<'a> Deleted<'a> {
+    pub(super) fn of(item: &'a DeletedItem) -> Self {
+        Self { view: DeviceView::of(&item.device), deleted: item.deleted }
+    }
+}
+
+impl Properties for Deleted<'_> {
+    fn print<M: SerializeMap>(&self, name: &'static str, to: &mut M) -> Result<(), M::Error> {
+        match name {
+            "deletedDateTime" => to.serialize_entry(name, &time(Some(self.deleted))),
+            _ => self.view.print(name, to),
         }
     }
 }

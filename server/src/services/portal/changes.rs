@@ -15,10 +15,11 @@ use crate::services::token::deny;
 pub(super) async fn change(call: &Call, id: &str, act: &str) -> Result<Reply, Refused> {
     let enabled =
         |enabled| Change::Update(DeviceEdit { enabled: Some(enabled), ..DeviceEdit::default() });
-    let change = match act {
-        "enable" => enabled(true),
-        "disable" => enabled(false),
-        "delete" => Change::Delete,
+    let record = format!("/devices/{id}");
+    let (change, needed, back) = match act {
+        "enable" => (enabled(true), DeviceChange::Update, record),
+        "disable" => (enabled(false), DeviceChange::Update, record),
+        "delete" => (Change::Delete, DeviceChange::Delete, "/".to_owned()),
         _ => {
             let named = format!("{} {}", call.method, call.path);
             return Err(Refused::new("endpoint-unknown", named));
@@ -27,10 +28,6 @@ pub(super) async fn change(call: &Call, id: &str, act: &str) -> Result<Reply, Re
     call.note("operation", change.operation());
     call.note("target", id);
     let (visitor, form) = session::posting(call)?;
-    let (needed, back) = match &change {
-        Change::Update(_) => (DeviceChange::Update, format!("/devices/{id}")),
-        Change::Delete => (DeviceChange::Delete, "/".to_owned()),
-    };
     if let Err(refusal) = may_change(&visitor.user, needed) {
         deny(call, RESOURCE, refusal);
         return Err(Refused::new("role-missing", format!("{act} a device")));

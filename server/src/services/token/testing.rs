@@ -67,7 +67,16 @@ impl TestWorld {
         more: &str,
     ) -> Self {
         let text = include_str!("../../../../fixtures/worlds/contoso.world.yaml");
-        let document = document_from_yaml(&format!("{text}\n{more}")).unwrap();
+        Self::start_from(host, router, &format!("{text}\n{more}")).await
+    }
+
+    /// The world of this file.
+    pub(in crate::services) async fn start_from(
+        host: &'static str,
+        router: Router,
+        text: &str,
+    ) -> Self {
+        let document = document_from_yaml(text).unwrap();
         let start = Start {
             id: "test".to_owned(),
             seed: Some(7),

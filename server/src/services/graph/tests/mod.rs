@@ -1,6 +1,7 @@
 //! Requests against a world in memory.
 
 mod access;
+mod deleted;
 mod devices;
 mod lists;
 
