@@ -3,7 +3,7 @@
 //! FAQ A1 to A5. The portal's pages are well-formed XML, which is how they are read here; pages of the sign-in service are
 //! read as tags. Left out: changing anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -96,7 +96,10 @@ impl Browser {
 
     /// Goes to an address, through the sign-in when the portal asks for one.
     async fn page(&mut self, credential: &Credential, url: &str) -> Result<Pane, String> {
-        let (mut url, mut fields, mut typed) = (url.to_owned(), None, false);
+        let (mut url, mut fields) = (url.to_owned(), None);
+        // Where the password was typed: the sign-in service may send the browser on to another that asks for it, but who
+        // asks twice has refused it.
+        let mut typed = BTreeSet::new();
         for _ in 0..MOST_STEPS {
             let answer = self.send(&url, fields.take()).await?;
             if let (300..400, Some(location)) = (answer.status, &answer.location) {
@@ -107,13 +110,15 @@ impl Browser {
             if host(&url) == host(PORTAL) {
                 return read(answer.status, &text);
             }
-            let form = Form::first(&text).filter(|form| !(form.asks_password() && typed));
+            let asked = host(&url).to_owned();
+            let form =
+                Form::first(&text).filter(|form| !(form.asks_password() && typed.contains(&asked)));
             let Some(mut form) = form else {
                 return Err(format!("{} did not let {} in", answer.exchange, credential.upn));
             };
             if form.asks_password() {
                 form.fill(&credential.upn, &credential.password);
-                typed = true;
+                typed.insert(asked);
             }
             fields = Some(form.encoded());
             url = form.action().to_owned();

@@ -4,6 +4,8 @@
 //! The browser is a small one: it follows redirects to the sign-in host, fills in the first form it finds and sends it.
 //! It runs no script, so pages that need one end with what they said.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -95,7 +97,8 @@ async fn browse(
 ) -> Result<String, Failure> {
     let mut url = start;
     let mut body: Option<String> = None;
-    let (mut typed, mut answered) = (false, false);
+    // Where the password was typed: another server on the way may ask for it too, the same one asks again when it is wrong.
+    let (mut typed, mut answered) = (BTreeSet::new(), false);
     for _ in 0..MOST_PAGES {
         let ask = match body.take() {
             None => Ask::get(url.clone()),
@@ -120,8 +123,10 @@ async fn browse(
         let page = String::from_utf8_lossy(&answer.body).into_owned();
         let form = Form::first(&page).filter(|_| answer.is_success());
         let code = request.second_factor.as_ref().and_then(|own| own.typed(line.wire.now_ms()));
+        let host = Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned));
         let stuck = |form: &Form| {
-            (form.asks_password() && typed) || (form.asks_code() && (answered || code.is_none()))
+            (form.asks_password() && typed.contains(&host))
+                || (form.asks_code() && (answered || code.is_none()))
         };
         let Some(mut found) = form.filter(|form| !stuck(form)) else {
             return Err(page_failure(&answer, &page));
@@ -131,7 +136,7 @@ async fn browse(
             found.fill(code, "");
         }
         if found.asks_password() {
-            typed = true;
+            typed.insert(host);
             found.fill(request.upn()?, request.password()?);
         }
         url = resolve(line, &url, &found.action).ok_or_else(|| {
@@ -315,19 +320,42 @@ fn attribute_of(tag: &str, wanted: &str) -> Option<String> {
     None
 }
 
+/// A text of a page without its character references: the five that have names, and those by number.
 fn unescaped(text: &str) -> String {
-    [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&#x27;", "'"),
-    ]
-    .into_iter()
-    .fold(text.to_owned(), |text, (entity, letter)| text.replace(entity, letter))
-    .replace("&#38;", "&")
-    .replace("&amp;", "&")
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        let referred = after.split_once(';').and_then(|(name, left)| Some((referred(name)?, left)));
+        if let Some((letter, left)) = referred {
+            plain.push(letter);
+            rest = left;
+        } else {
+            plain.push('&');
+            rest = after;
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// What a character reference stands for: `amp`, `#60`, `#x3C`.
+fn referred(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let number = match digits.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => digits.parse(),
+            };
+            char::from_u32(number.ok()?)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -356,6 +384,13 @@ mod tests {
         assert!(form.asks_code() && !form.asks_password());
         form.fill("123456", "");
         assert_eq!(form.encoded(), "ctx=c&otc=123456");
+    }
+
+    #[test]
+    fn references_by_name_and_number_are_replaced_once() {
+        let escaped =
+            "&#60;a b=&#34;c&#x22;&#x3E;&amp;lt; &lt;&gt;&quot;&apos; &; &#; &#xD800; & &nbsp;";
+        assert_eq!(unescaped(escaped), "<a b=\"c\">&lt; <>\"' &; &#; &#xD800; & &nbsp;");
     }
 
     #[test]
