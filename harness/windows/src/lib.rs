@@ -23,7 +23,7 @@ mod surroundings;
 mod wire;
 mod xml;
 
-pub use dsregcmd::{Layout, UnknownLayout};
+pub use dsregcmd::{FIELDS, Layout, UnknownLayout, is_field};
 pub use machine::{
     ComputerObject, DomainPolicy, Event, Flow, Join, Machine, MachineSpec, MachineState, Os,
     Register, SecondFactor, Terms, TokenRequest, Tpm, UnknownOs, UnknownTpm, client_id,

@@ -80,6 +80,10 @@ impl Section {
     }
 
     pub(super) fn field(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        debug_assert!(
+            super::names::is_field(name.trim_end_matches(':')),
+            "`{name}` is missing in dsregcmd/names.rs"
+        );
         self.lines.push(Some((name.to_owned(), value.into())));
         self
     }

@@ -8,10 +8,12 @@
 mod automatic;
 mod earlier;
 mod layout;
+mod names;
 mod status;
 
 pub use self::layout::{Layout, UnknownLayout};
 use self::layout::{field_line, print};
+pub use self::names::{FIELDS, is_field};
 use self::status::sections;
 use crate::hresult;
 use crate::machine::Machine;
