@@ -77,6 +77,30 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, so that a question about one that does not exist can be refused.
+    pub const ALL: [Self; 20] = [
+        Self::Http,
+        Self::EdgeRefused,
+        Self::Join,
+        Self::JoinDenied,
+        Self::Leave,
+        Self::Enrol,
+        Self::EnrolDenied,
+        Self::TokenIssued,
+        Self::TokenDenied,
+        Self::FederationIssued,
+        Self::FederationDenied,
+        Self::AccessGranted,
+        Self::AccessDenied,
+        Self::DirectoryChange,
+        Self::Admin,
+        Self::Tool,
+        Self::Clock,
+        Self::FaultStart,
+        Self::FaultStop,
+        Self::FaultHit,
+    ];
+
     /// Its word in queries and reports.
     pub const fn word(self) -> &'static str {
         match self {

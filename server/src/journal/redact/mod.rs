@@ -71,6 +71,14 @@ impl Redactor {
     /// A redactor that knows the secrets of a world: passwords of its users, as they are and as the world file has them,
     /// their second factors, and client secrets of its applications. A password that is set later is not known to it.
     pub async fn for_world(world: &World) -> Result<Self, DirectoryError> {
+        let mut redactor = Self::default();
+        redactor.learn(world).await?;
+        Ok(redactor)
+    }
+
+    /// Lets it know what [`Self::for_world`] finds now, beside what it knows: a secret that is gone from the world is one
+    /// all the same.
+    pub async fn learn(&mut self, world: &World) -> Result<(), DirectoryError> {
         let users = world.directory.users().await?;
         let mut secrets: Vec<(&str, &str)> =
             users.iter().map(|(_, user)| ("password", user.password.as_str())).collect();
@@ -87,7 +95,8 @@ impl Redactor {
         );
         // The word that asks for a password is none.
         secrets.retain(|(_, secret)| *secret != "generated");
-        Ok(Self::new(secrets))
+        secrets.into_iter().for_each(|(label, secret)| self.add(label, secret));
+        Ok(())
     }
 
     /// A text without its secrets: a body, a URL, a line, whatever may hold some.
