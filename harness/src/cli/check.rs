@@ -42,7 +42,6 @@ pub(crate) fn check(arguments: &Check) -> Exit {
     };
     let colour = environment::colour(&arguments.color);
     let (mut errors, mut warnings) = (0, 0);
-    let mut ids: BTreeMap<String, PathBuf> = BTreeMap::new();
     for loaded in &loaded {
         for finding in &loaded.findings {
             output::line(finding.render(colour).trim_end());
@@ -50,17 +49,6 @@ pub(crate) fn check(arguments: &Check) -> Exit {
         let (more_errors, more_warnings) = loaded.counts();
         errors += more_errors;
         warnings += more_warnings;
-        if let Some(scenario) = &loaded.scenario
-            && let Some(other) = ids.insert(scenario.id().to_owned(), scenario.path.clone())
-        {
-            output::line(&format!(
-                "{}: the id `{}` is that of {} too; ids are unique",
-                scenario.path.display(),
-                scenario.id(),
-                other.display()
-            ));
-            errors += 1;
-        }
     }
     output::line(&format!("{} files, {errors} errors, {warnings} warnings", loaded.len()));
     if errors > 0 { Exit::Invalid } else { Exit::Passed }

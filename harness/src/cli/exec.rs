@@ -9,6 +9,7 @@ use clap::Args;
 use linarite_server::Emulator;
 use linarite_server::clock::ClockMode;
 use linarite_server::control::Control;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -93,7 +94,9 @@ async fn start(arguments: Exec) -> Result<u8, String> {
     // A terminal sends its interrupt to the client too; it decides, and we wait for it.
     let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut terminations = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut child = match command.kill_on_drop(true).spawn() {
+    let mut hang_ups = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+    let mut wrap = CommandWrap::from(command);
+    let mut child = match wrap.wrap(KillOnDrop).spawn() {
         Ok(child) => child,
         Err(error) => return Ok(not_run(program, &error)),
     };
@@ -104,10 +107,16 @@ async fn start(arguments: Exec) -> Result<u8, String> {
                 return Ok(code_of(status));
             }
             _ = interrupts.recv() => {}
-            _ = terminations.recv() => {
-                child.start_kill().map_err(|error| error.to_string())?;
-            }
+            // Nobody else tells the client. It decides about these too.
+            _ = terminations.recv() => pass_on(child.as_ref(), SignalKind::terminate()),
+            _ = hang_ups.recv() => pass_on(child.as_ref(), SignalKind::hangup()),
         }
+    }
+}
+
+fn pass_on(child: &dyn ChildWrapper, signal: SignalKind) {
+    if let Err(error) = child.signal(signal.as_raw_value()) {
+        output::problem(&format!("the signal did not reach the client: {error}"));
     }
 }
 

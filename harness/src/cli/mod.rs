@@ -15,6 +15,7 @@ mod faults;
 mod output;
 mod run;
 mod serve;
+mod signals;
 mod stage;
 
 #[cfg(test)]
@@ -39,8 +40,12 @@ pub enum Exit {
     Environment = 4,
     /// Nothing was selected.
     Nothing = 5,
+    /// Its terminal went, and the teardown was done.
+    HungUp = 129,
     /// An interrupt ended it.
     Interrupted = 130,
+    /// It was asked to end, and the teardown was done.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

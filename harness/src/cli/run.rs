@@ -1,16 +1,18 @@
 //! `linarite run`: runs scenarios and reports.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use clap::Args;
 use linarite_server::entropy::Entropy;
+use tokio::sync::watch;
 
+use super::signals::Signals;
 use super::{Exit, environment, output};
 use crate::report::{Console, JsonLines, Junit, Report};
 use crate::run::needs::Surroundings;
 use crate::run::plan::{Tags, expand, find, read};
-use crate::run::{Options, Tell, process};
+use crate::run::{Options, Stop, Tell, process};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -59,6 +61,17 @@ struct Wanted {
     journal: Option<PathBuf>,
 }
 
+impl Wanted {
+    /// Takes away what an earlier run wrote there: nobody may take it for the report of this one, which did not begin.
+    fn clear(&self) {
+        for path in self.junit.iter().chain(&self.jsonl).filter(|path| path.is_file()) {
+            if let Err(error) = std::fs::remove_file(path) {
+                output::problem(&format!("{} is of an earlier run: {error}", path.display()));
+            }
+        }
+    }
+}
+
 fn wanted(reports: &[String]) -> Result<Wanted, String> {
     let mut wanted = Wanted::default();
     for report in reports {
@@ -73,7 +86,15 @@ fn wanted(reports: &[String]) -> Result<Wanted, String> {
             "journal" => &mut wanted.journal,
             _ => return Err(told()),
         };
-        *place = Some(PathBuf::from(path));
+        if path.is_empty() {
+            return Err(told());
+        }
+        if place.replace(PathBuf::from(path)).is_some() {
+            return Err(format!("`{report}`: there is a report of the kind `{kind}` already"));
+        }
+    }
+    if wanted.junit.is_some() && wanted.junit == wanted.jsonl {
+        return Err("two reports cannot be written to one file".to_owned());
     }
     Ok(wanted)
 }
@@ -104,12 +125,14 @@ pub(crate) async fn run(arguments: Run) -> Exit {
         }
     }
     if invalid {
+        wanted.clear();
         output::problem("nothing was run: mend the files first (`linarite check` shows the same)");
         return Exit::Invalid;
     }
     let focused: Vec<_> = scenarios.iter().filter(|s| s.file.only == Some(true)).cloned().collect();
     if let Some(first) = focused.first() {
         if arguments.forbid_only || environment::is_ci() {
+            wanted.clear();
             let path = first.path.display();
             output::problem(&format!("{path} says `only: true`: take it out before it is shared"));
             return Exit::Invalid;
@@ -122,7 +145,10 @@ pub(crate) async fn run(arguments: Run) -> Exit {
     let instances = expand(scenarios, seed, tags.as_ref());
     if instances.is_empty() {
         output::problem("no scenario was selected");
-        return if arguments.allow_empty { Exit::Passed } else { Exit::Nothing };
+        if !arguments.allow_empty {
+            wanted.clear();
+            return Exit::Nothing;
+        }
     }
     let progress = environment::shows_progress();
     let reports = match reports(&wanted, Console::new(arguments.verbose, colour, progress)) {
@@ -151,27 +177,32 @@ pub(crate) async fn run(arguments: Run) -> Exit {
         require_needs: arguments.require.is_some(),
         strict: arguments.strict,
     };
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let interrupts = tokio::spawn(async move {
-        // The first interrupt ends the steps; `always` still runs. The second ends linarite itself.
-        if tokio::signal::ctrl_c().await.is_ok() && stop.send(true).is_ok() {
-            output::problem("interrupted: finishing with `always`; once more to stop at once");
-            let _second = tokio::signal::ctrl_c().await;
-            output::problem("stopped");
-        }
-    });
-    let run = crate::run::run(instances, Arc::new(options), tell, stopped.clone());
-    let ended = tokio::select! {
-        ended = run => ended,
-        // The task ends by itself only after a second interrupt.
-        _ = interrupts => return Exit::Interrupted,
-    };
-    let summary = match ended {
-        Ok(summary) => summary,
+    let (stop, stopped) = watch::channel(Stop::Go);
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
         Err(why) => {
             output::problem(&why);
             return Exit::Environment;
         }
+    };
+    let ended_by = Arc::new(OnceLock::new());
+    let said = Arc::clone(&ended_by);
+    let interrupts = tokio::spawn(async move {
+        // The first ends the steps; `always` still runs. The second ends all that was started, and reports are written. The
+        // third ends linarite itself. That nobody listens any more says that it ends anyway.
+        let first = signals.next().await;
+        let _first = (said.set(first), stop.send(Stop::Finish));
+        output::problem("interrupted: finishing with `always`; once more to stop at once");
+        signals.next().await;
+        let _second = stop.send(Stop::AtOnce);
+        output::problem("stopping at once");
+        signals.next().await;
+    });
+    let run = crate::run::run(instances, Arc::new(options), tell, stopped.clone());
+    let ended = tokio::select! {
+        ended = run => ended,
+        // The task ends by itself only after the third.
+        _ = interrupts => return Exit::Interrupted,
     };
     let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
     let mut unwritten = false;
@@ -181,8 +212,15 @@ pub(crate) async fn run(arguments: Run) -> Exit {
             unwritten = true;
         }
     }
-    if *stopped.borrow() {
-        Exit::Interrupted
+    let summary = match ended {
+        Ok(summary) => summary,
+        Err(why) => {
+            output::problem(&why);
+            return Exit::Environment;
+        }
+    };
+    if let Some(exit) = ended_by.get() {
+        *exit
     } else if summary.invalid {
         Exit::Invalid
     } else if summary.counts.errors > 0 || unwritten {

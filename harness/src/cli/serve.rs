@@ -10,9 +10,9 @@ use linarite_server::control::Control;
 use linarite_server::control::admin::Admin;
 use linarite_server::faults::Fault;
 use linarite_server::keys::tls::TlsCa;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::stage::ClockArgument;
+use super::signals::Signals;
+use super::stage::{Choice, ClockArgument};
 use super::{Exit, output, stage};
 use crate::run::faults::{of_file, told_idle};
 
@@ -60,7 +60,14 @@ pub(crate) async fn run(arguments: Serve) -> Exit {
             }
         }
     }
-    match serve(arguments, faults).await {
+    let world = match stage::world(&arguments.world) {
+        Ok(world) => world,
+        Err(problem) => {
+            output::problem(&problem);
+            return Exit::Invalid;
+        }
+    };
+    match serve(arguments, world, faults).await {
         Ok(()) => Exit::Passed,
         Err(problem) => {
             output::problem(&problem);
@@ -69,8 +76,11 @@ pub(crate) async fn run(arguments: Serve) -> Exit {
     }
 }
 
-async fn serve(arguments: Serve, faults: Vec<(String, Fault)>) -> Result<(), String> {
-    let world = stage::world(&arguments.world)?;
+async fn serve(
+    arguments: Serve,
+    world: Choice,
+    faults: Vec<(String, Fault)>,
+) -> Result<(), String> {
     let state = arguments.state.as_deref();
     let ca = TlsCa::certificate_path(&stage::ca_folder(state)?);
     let mut builder = Emulator::builder()
@@ -100,13 +110,9 @@ async fn serve(arguments: Serve, faults: Vec<(String, Fault)>) -> Result<(), Str
     control.worlds().register_behind(Arc::clone(emulator.world()), emulator.proxy_url());
     let codes = tokio::task::spawn_blocking(|| super::explain::codes("scenarios".as_ref()));
     control.explain(codes.await.map_err(|error| error.to_string())??);
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let mut terminations = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut signals = Signals::new()?;
     output::line(&greeting(&emulator, &control, &ca.display().to_string()));
-    tokio::select! {
-        _ = interrupts.recv() => {}
-        _ = terminations.recv() => {}
-    }
+    signals.next().await;
     for id in emulator.world().faults.never_struck() {
         output::problem(&told_idle(&id));
     }

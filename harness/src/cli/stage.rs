@@ -64,10 +64,11 @@ pub(crate) fn world(name: &str) -> Result<Choice, String> {
 /// The folder that holds the private CA: the state folder when there is one, else the user's own.
 pub(crate) fn ca_folder(state: Option<&Path>) -> Result<PathBuf, String> {
     match state {
-        Some(state) => Ok(state.to_owned()),
-        None => environment::user_folder().ok_or_else(|| {
-            "no folder for the private CA: set HOME or XDG_DATA_HOME, or give --state".to_owned()
-        }),
+        // Clients are told of files in it, and run elsewhere.
+        Some(state) => std::path::absolute(state)
+            .map_err(|error| format!("the state folder {}: {error}", state.display())),
+        None => environment::user_folder()
+            .ok_or_else(|| "no folder for the private CA: set HOME or XDG_DATA_HOME".to_owned()),
     }
 }
 

@@ -413,7 +413,7 @@ fn dur(value: &Value) -> Option<Dur> {
 }
 
 /// Whether text fits a pattern in which `*` stands for any characters, without regard to case.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

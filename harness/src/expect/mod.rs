@@ -13,6 +13,7 @@ pub(crate) mod matcher;
 mod path;
 mod rows;
 
+pub(crate) use check::glob;
 pub use check::{Outcome, Style};
 pub use matcher::{Age, Is, Matcher, MatcherError, OPERATORS, Operator, Order};
 pub use path::{JsonPath, PathError};

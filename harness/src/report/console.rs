@@ -3,12 +3,12 @@
 //! Everything is said in words and signs, never by colour alone. On a terminal a line of progress stands below.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::Report;
+use super::{Report, again};
 use crate::run::events::{Counts, Name, RunEvent, Verdict};
 
 /// The console report.
@@ -20,6 +20,7 @@ pub struct Console {
     running: BTreeMap<Name, Running>,
     progress: ProgressBar,
     counts: Counts,
+    failed: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -53,14 +54,19 @@ impl Console {
             running: BTreeMap::new(),
             progress: bar,
             counts: Counts::default(),
+            failed: None,
         }
     }
 
-    fn say(&self, text: &str) {
-        self.progress.suspend(|| {
-            // A reader that has gone is no error.
-            let _gone = writeln!(std::io::stdout().lock(), "{text}");
-        });
+    fn say(&mut self, text: &str) {
+        let written = self.progress.suspend(|| writeln!(std::io::stdout().lock(), "{text}"));
+        // A reader that has gone is no error.
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            let failed = format!("standard output cannot be written: {error}");
+            self.failed.get_or_insert(failed);
+        }
     }
 
     fn mark(&self, verdict: Verdict) -> String {
@@ -80,7 +86,7 @@ impl Console {
     fn step_end(&mut self, name: &Name, step: usize, event: &RunEvent) {
         let RunEvent::StepEnd { verdict, failure, output, journal, ms, .. } = event else { return };
         let Some(running) = self.running.get_mut(name) else { return };
-        let title = running.steps.get(&step).cloned().unwrap_or_default();
+        let title = visible(&running.steps.get(&step).cloned().unwrap_or_default());
         if let Some(failure) = failure {
             let mut text = format!("  step {step}: {title}\n{}", indent(failure, "    "));
             if let Some(output) = output {
@@ -92,7 +98,7 @@ impl Console {
             for event in journal {
                 text.extend(["\n      ", &brief(event)]);
             }
-            running.failures.push(text);
+            running.failures.push(visible(&text));
         }
         if self.verbose {
             let line = format!("  {} {name} step {step}: {title} ({ms} ms)", self.mark(*verdict));
@@ -102,9 +108,10 @@ impl Console {
 
     fn scenario_end(&mut self, name: &Name, verdict: Verdict, reason: Option<&str>, ms: u64) {
         let running = self.running.remove(name).unwrap_or_default();
-        let mut text = format!("{} {name} ({ms} ms)  {}", self.mark(verdict), running.title);
+        let mut text =
+            format!("{} {name} ({ms} ms)  {}", self.mark(verdict), visible(&running.title));
         if let Some(reason) = reason {
-            text.extend(["\n", &indent(reason.trim_end(), "  ")]);
+            text.extend(["\n", &visible(&indent(reason.trim_end(), "  "))]);
         }
         for failure in &running.failures {
             text.extend(["\n", failure]);
@@ -117,13 +124,20 @@ impl Console {
         }
         if verdict.is_bad() {
             let Running { file, line, seed, .. } = &running;
-            let again =
-                format!("\n  {file}:{line}\n  again: linarite run {file} --seed {}", self.seed);
+            let again = format!("\n  {file}:{line}\n  again: {}", again(file, self.seed));
             text.extend([&again, " (the world's seed is ", &seed.to_string(), ")"]);
         }
         self.say(&text);
         self.progress.inc(1);
     }
+}
+
+/// A text in which no control character reaches the terminal: names of steps and outputs of clients may hold some. The
+/// colours of this report are put on afterwards.
+fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
 }
 
 fn indent(text: &str, by: &str) -> String {
@@ -145,6 +159,10 @@ fn brief(event: &Value) -> String {
         "status",
         "operation",
         "action",
+        "tool",
+        "args",
+        "fault",
+        "effect",
         "target",
         "user",
         "device",
@@ -214,6 +232,7 @@ impl Report for Console {
     }
 
     fn finish(&mut self) -> Result<(), String> {
-        Ok(())
+        self.progress.finish_and_clear();
+        self.failed.take().map_or(Ok(()), Err)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Report, create};
+use super::{Report, again, create};
 use crate::run::events::{Name, RunEvent, Verdict};
 
 /// The `JUnit` report.
@@ -83,7 +83,7 @@ impl Junit {
         if !case.faq.is_empty() {
             test.add_property(("faq", case.faq.join(" ").as_str()));
         }
-        let again = format!("linarite run {} --seed {}", case.file, self.seed);
+        let again = again(&case.file, self.seed);
         let told = case.notes.iter().map(String::as_str).chain([again.as_str()]);
         test.set_system_out(told.collect::<Vec<_>>().join("\n"));
         self.suites.entry(name.id.clone()).or_default().push(test);

@@ -59,3 +59,23 @@ fn create(path: &Path) -> Result<File, String> {
     made.and_then(|()| File::create(path))
         .map_err(|error| format!("the report {} cannot be written: {error}", path.display()))
 }
+
+/// The command that runs a file again, ready for a shell. It runs all rows of the file: rows cannot be chosen.
+fn again(file: &str, seed: u64) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !file.is_empty() && !file.starts_with('-') && file.chars().all(plain) {
+        return format!("linarite run {file} --seed {seed}");
+    }
+    format!("linarite run --seed {seed} -- '{}'", file.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_spaces_and_quotes_is_quoted_for_the_shell() {
+        assert_eq!(again("a/b.scenario.yaml", 7), "linarite run a/b.scenario.yaml --seed 7");
+        assert_eq!(again("it's a.yaml", 7), "linarite run --seed 7 -- 'it'\\''s a.yaml'");
+    }
+}

@@ -8,7 +8,9 @@ use linarite_server::clock::{ClockMode, Instant, Span as Length};
 use linarite_server::control::admin::Admin;
 use linarite_server::control::view;
 use linarite_server::journal::Kind;
-use linarite_windows::{Flow, Join, Machine, Register, SecondFactor, Terms, TokenRequest};
+use linarite_windows::{
+    Flow, Join, Machine, MachineSpec, Register, SecondFactor, Terms, TokenRequest,
+};
 use serde_json::{Map, Value, json};
 
 use super::seen::Seen;
@@ -28,7 +30,8 @@ pub(crate) struct Context {
     pub(crate) machine: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) windows_user: Option<String>,
-    pub(crate) elevated: bool,
+    /// Whether with the rights of an administrator, where it is said.
+    pub(crate) elevated: Option<bool>,
     pub(crate) limit: Option<Duration>,
 }
 
@@ -49,12 +52,7 @@ pub(crate) async fn act(
         Action::Http(action) => return http::act(stage, action).await,
         Action::Run(action) => return process::act(stage, action, context.limit).await,
         Action::Tool(action) => return tool::act(stage, context, action, at).await,
-        Action::Admin(action) => {
-            let seen = administer(stage, action).await;
-            let told = |why: String| wrong("scn::directory", at, why);
-            stage.learn_secrets().await.map_err(told)?;
-            return seen;
-        }
+        Action::Admin(action) => return administer(stage, action).await,
         Action::Fault(action) => return fault(stage, action, at),
         Action::Clock(action) => {
             let seen = move_clock(stage, action).await;
@@ -79,10 +77,16 @@ pub(crate) async fn act(
         | Action::Network(_)
         | Action::Token(_) => {}
     }
-    let name = context
-        .machine
-        .clone()
-        .ok_or_else(|| wrong("scn::unknown-machine", at, "this action needs a machine"))?;
+    let Some(name) = context.machine.clone() else {
+        // A token can be asked for on a computer that the story does not know.
+        if let Action::Token(action) = action {
+            let spec = MachineSpec { key: "somewhere".to_owned(), ..MachineSpec::default() };
+            let request = token_request(stage, context, action, at)?;
+            let outcome = Machine::new(spec).token(&stage.wire.clone(), &request).await;
+            return Ok(Seen::of_outcome(outcome));
+        }
+        return Err(wrong("scn::unknown-machine", at, "this action needs a machine"));
+    };
     let mut machine = stage.machines.get(&name).cloned().ok_or_else(|| {
         wrong("scn::unknown-machine", at, format!("no machine is called `{name}`"))
     })?;
@@ -152,7 +156,8 @@ async fn on_machine(
         Action::Leave => machine.leave(&wire).await,
         Action::Dsregcmd(arguments) => {
             let arguments = arguments.resolve(stage)?;
-            machine.dsregcmd(&wire, &arguments, context.elevated, who).await
+            let elevated = context.elevated.unwrap_or(false);
+            machine.dsregcmd(&wire, &arguments, elevated, who).await
         }
         Action::Autoworkplace(arguments) => {
             let arguments = arguments.resolve(stage)?;
@@ -316,13 +321,11 @@ fn token_request(
 
 /// Notes in the journal which emulated tool was used where, so that a story can ask for it.
 fn note_tool(stage: &Stage, name: &str, machine: &Machine, context: &Context, action: Action<'_>) {
+    // What cannot be resolved did not run.
+    let given = |arguments: &Tpl<String>| arguments.resolve(stage).unwrap_or_default();
     let (tool, args) = match action {
-        Action::Dsregcmd(arguments) => {
-            ("dsregcmd", arguments.literal().cloned().unwrap_or_default())
-        }
-        Action::Autoworkplace(arguments) => {
-            ("autoworkplace", arguments.literal().cloned().unwrap_or_default())
-        }
+        Action::Dsregcmd(arguments) => ("dsregcmd", given(arguments)),
+        Action::Autoworkplace(arguments) => ("autoworkplace", given(arguments)),
         Action::Join(_) => ("join", String::new()),
         Action::AddAccount => ("add-account", String::new()),
         Action::RemoveAccount => ("remove-account", String::new()),
@@ -480,7 +483,13 @@ async fn move_clock(stage: &mut Stage, action: &ClockAction) -> Acted {
         Ok(Seen { failed: Some(error.to_string()), ..Seen::default() })
     };
     if let Some(by) = &action.advance {
-        let by = Length::from_millis(by.resolve(stage)?.millis());
+        let length = by.resolve(stage)?;
+        if length.millis() < 0 {
+            let title =
+                format!("`advance: {length}` would go back: `set` may, with `allow_backwards`");
+            return Err(wrong("scn::bad-duration", &by.at, title));
+        }
+        let by = Length::from_millis(length.millis());
         let from = world.clock.now();
         if let Err(why) = super::due::pass(stage, from + by).await {
             return Ok(Seen { failed: Some(why), ..Seen::default() });

@@ -24,7 +24,7 @@ impl Attempts {
             if millis > 0 {
                 return Ok(millis);
             }
-            let title = "the time between two attempts must be longer than nothing";
+            let title = "attempts need a time that is longer than nothing";
             Err(Box::new(Finding::error("scn::bad-duration", at.clone(), title)))
         };
         if let Some(eventually) = &step.eventually {
@@ -32,18 +32,18 @@ impl Attempts {
                 Some(every) => positive(&every.at, every.resolve(stage)?.millis())?,
                 None => EVERY,
             };
+            let within = eventually.within.resolve(stage)?.millis();
             return Ok(Self::Eventually {
-                within: eventually.within.resolve(stage)?.millis(),
+                within: positive(&eventually.within.at, within)?,
                 every,
             });
         }
         if let Some(consistently) = &step.consistently {
             let every = consistently.every.resolve(stage)?.millis();
             let every = positive(&consistently.every.at, every)?;
-            return Ok(Self::Consistently {
-                during: consistently.for_.resolve(stage)?.millis(),
-                every,
-            });
+            let during = consistently.for_.resolve(stage)?.millis();
+            let during = positive(&consistently.for_.at, during)?;
+            return Ok(Self::Consistently { during, every });
         }
         Ok(Self::Once)
     }

@@ -85,7 +85,8 @@ pub(crate) async fn start(
         let sign = Sign::of(ready, stage)?;
         if let Some(why) = wait_for(&sign, &mut group, stage, limit).await {
             let seen = group.stop(super::group::TERM).await;
-            return Ok(Seen { failed: Some(format!("`{name}` {why}")), ..seen });
+            // How it then ended says nothing of whether it could be used.
+            return Ok(Seen { failed: Some(format!("`{name}` {why}")), exit: None, ..seen });
         }
     }
     let so_far = group.seen(serde_json::json!(0));
@@ -130,6 +131,7 @@ pub(crate) async fn wait(
     limit: Duration,
 ) -> Result<Seen, Box<Finding>> {
     let mut group = take(stage, name, at)?;
+    stage.printing = Some(group.printed());
     Ok(group.follow(limit).await)
 }
 

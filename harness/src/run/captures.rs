@@ -35,10 +35,8 @@ impl Runner {
                     title,
                 )));
             };
-            if from.redact
-                && let Value::String(secret) = &value
-            {
-                self.stage.keep_secret(secret);
+            if from.redact {
+                self.stage.keep_secret("capture", &value);
             }
             self.stage.captures.insert(name, value);
         }

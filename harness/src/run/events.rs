@@ -86,6 +86,19 @@ pub struct Counts {
     pub xfailed: usize,
 }
 
+impl Counts {
+    /// Counts what became of one more instance.
+    pub fn add(&mut self, verdict: Verdict) {
+        *match verdict {
+            Verdict::Pass => &mut self.passed,
+            Verdict::XFail => &mut self.xfailed,
+            Verdict::Fail | Verdict::XPass | Verdict::Timeout => &mut self.failed,
+            Verdict::Error => &mut self.errors,
+            Verdict::Skip | Verdict::NotRun => &mut self.skipped,
+        } += 1;
+    }
+}
+
 /// Something that happened in a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event")]

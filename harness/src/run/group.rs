@@ -1,8 +1,9 @@
 //! Process groups: a command with all that it starts, what they print, and their end.
 //!
-//! Both streams are drained from the start, up to a limit each. What is left of a group is killed when its value is
+//! Both streams are drained from the start; of a very long one the beginning and the end are kept. What is left of a group is killed when its value is
 //! dropped, whatever the reason. Left out: processes that make a group of their own on purpose.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -22,8 +23,8 @@ use super::seen::Seen;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long pipes may stay open after the command has ended.
 const PIPES: Duration = Duration::from_millis(500);
-/// Bytes of each stream that are kept.
-const KEPT: usize = 8 << 20;
+/// Bytes that are kept of the beginning of each stream, and as many of its end.
+const KEPT: usize = 4 << 20;
 
 /// The signal that ends a group when a step is over its time.
 pub(crate) const TERM: i32 = 15;
@@ -39,10 +40,10 @@ pub(crate) struct Group {
 
 /// What was printed so far: each stream and both in the order of their arrival.
 #[derive(Default)]
-struct Printed {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    both: Vec<u8>,
+pub(crate) struct Printed {
+    stdout: Kept,
+    stderr: Kept,
+    both: Kept,
     /// What came of a line of each stream that has no end yet. A program may write a line of its errors in pieces;
     /// what it prints at the same time must not stand in the middle of it.
     begun: [Vec<u8>; 2],
@@ -51,31 +52,74 @@ struct Printed {
 impl Printed {
     /// Takes in a part of one of the two streams.
     fn take(&mut self, part: &[u8], error: bool) {
-        keep(if error { &mut self.stderr } else { &mut self.stdout }, part);
+        if error { &mut self.stderr } else { &mut self.stdout }.take(part);
         let [out, err] = &mut self.begun;
         let begun = if error { err } else { out };
         match part.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => {
                 let (whole, rest) = part.split_at(end + 1);
-                keep(&mut self.both, begun);
-                keep(&mut self.both, whole);
+                self.both.take(begun);
+                self.both.take(whole);
                 begun.clear();
                 begun.extend_from_slice(rest);
             }
-            None => keep(begun, part),
+            None => {
+                begun.extend_from_slice(part);
+                // Who never ends a line is not waited for.
+                if begun.len() > KEPT {
+                    self.both.take(begun);
+                    begun.clear();
+                }
+            }
         }
     }
 
     /// Both streams, line by line in the order of their arrival; lines without an end stand last.
     fn both(&self) -> Vec<u8> {
-        [self.both.as_slice(), &self.begun[0], &self.begun[1]].concat()
+        let mut both = self.both.clone();
+        self.begun.iter().for_each(|begun| both.take(begun));
+        both.bytes()
+    }
+
+    /// What is seen of what was printed.
+    pub(crate) fn seen(&self, exit: Value) -> Seen {
+        let text = |bytes: Vec<u8>| clean(&String::from_utf8_lossy(&bytes));
+        Seen::of_process(
+            exit,
+            text(self.stdout.bytes()),
+            text(self.stderr.bytes()),
+            text(self.both()),
+        )
     }
 }
 
-/// Appends as much of a part as there is room for.
-fn keep(kept: &mut Vec<u8>, part: &[u8]) {
-    let room = KEPT.saturating_sub(kept.len()).min(part.len());
-    kept.extend_from_slice(part.get(..room).unwrap_or_default());
+/// The beginning and the end of a stream; of a very long one the middle is left out, with a line that says so.
+#[derive(Clone, Default)]
+struct Kept {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    lost: usize,
+}
+
+impl Kept {
+    fn take(&mut self, part: &[u8]) {
+        let room = KEPT.saturating_sub(self.head.len()).min(part.len());
+        let (head, rest) = part.split_at(room);
+        self.head.extend_from_slice(head);
+        self.tail.extend(rest);
+        let over = self.tail.len().saturating_sub(KEPT);
+        self.tail.drain(..over);
+        self.lost += over;
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head.clone();
+        if self.lost > 0 {
+            bytes.extend(format!("\n[{} bytes are left out here]\n", self.lost).into_bytes());
+        }
+        bytes.extend(&self.tail);
+        bytes
+    }
 }
 
 impl Group {
@@ -138,14 +182,17 @@ impl Group {
     /// What was printed so far on standard output.
     pub(crate) fn stdout(&self) -> String {
         let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        clean(&String::from_utf8_lossy(&printed.stdout))
+        clean(&String::from_utf8_lossy(&printed.stdout.bytes()))
     }
 
     /// What is seen of the group so far.
     pub(crate) fn seen(&self, exit: Value) -> Seen {
-        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = |bytes: &[u8]| clean(&String::from_utf8_lossy(bytes));
-        Seen::of_process(exit, text(&printed.stdout), text(&printed.stderr), text(&printed.both()))
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner).seen(exit)
+    }
+
+    /// What it prints, for whoever has to tell of it when nobody waits for its end any more.
+    pub(crate) fn printed(&self) -> Arc<Mutex<Printed>> {
+        Arc::clone(&self.printed)
     }
 
     /// A grandchild may hold the pipes; what it prints later belongs to nobody.
@@ -229,7 +276,23 @@ mod tests {
         let both = printed.both();
         let both = String::from_utf8_lossy(&both);
         assert_eq!(both, "HTTP/1.1 200 OK\r\n\r\ncurl: (52) Empty reply from server\nno endlast");
-        assert_eq!(printed.stderr, b"curl: (52) Empty reply from server\nlast");
+        assert_eq!(printed.stderr.bytes(), b"curl: (52) Empty reply from server\nlast");
+    }
+
+    #[test]
+    fn of_endless_output_the_beginning_and_the_end_are_kept_with_a_mark_between() {
+        let mut printed = Printed::default();
+        printed.take(b"begin\n", false);
+        for _ in 0..3 {
+            printed.take(&vec![b'x'; KEPT], false);
+        }
+        printed.take(b"\nend", false);
+        let seen = printed.seen(Value::from(0));
+        for text in [seen.stdout.unwrap(), seen.output.unwrap()] {
+            assert!(text.starts_with("begin\nxxx") && text.ends_with("xxx\nend"));
+            assert!(text.contains("bytes are left out here]\n"), "{}", text.len());
+            assert!(text.len() < 2 * KEPT + 100, "{}", text.len());
+        }
     }
 
     #[test]

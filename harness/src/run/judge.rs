@@ -64,6 +64,19 @@ pub(crate) async fn judge(
     Ok(bench.judged)
 }
 
+/// Whether an expectation speaks of how the act came out, so that a failure is not one yet. Of what an act that never
+/// came to an end does not have, no expectation speaks: that there is no exit code is not `exit: { is_not: 0 }`.
+pub(crate) fn speaks_of(stage: &Stage, seen: &Seen, expect: &Expect) -> bool {
+    let of_error = |fields: &Entries<Matcher>| {
+        let mut names = fields.0.iter().map(|(key, _)| key.resolve(stage));
+        // A name that cannot be found out is reported by the judgement.
+        names.any(|name| name.map_or(true, |name| seen.error.contains_key(&name)))
+    };
+    expect.exit.is_some() && seen.exit.is_some()
+        || expect.status.is_some() && seen.answer.is_some()
+        || expect.error.as_ref().is_some_and(of_error)
+}
+
 impl Bench<'_> {
     fn check(
         &mut self,
@@ -179,10 +192,18 @@ impl Bench<'_> {
 
     fn claims(&mut self, expect: &Expect) -> Found {
         let Some(claims) = &expect.claims else { return Ok(()) };
-        let of = claims.get("of").and_then(|of| of.0.text());
-        let token = match of {
-            Some("id_token") => &self.seen.id_token,
-            _ => &self.seen.access_token,
+        let of = claims.get("of").map(|of| of.0.resolve(self.stage)).transpose()?;
+        let token = match of.as_ref().map(Value::as_str) {
+            None | Some(Some("access_token")) => &self.seen.access_token,
+            Some(Some("id_token")) => &self.seen.id_token,
+            Some(_) => {
+                let title = "`of` names `access_token` or `id_token`";
+                return Err(Box::new(Finding::error(
+                    "scn::unknown-word",
+                    expect.at.clone(),
+                    title,
+                )));
+            }
         };
         let read = token.as_deref().and_then(crate::scenario::expr::jwt);
         for (name, matcher) in claims.iter().filter(|(name, _)| *name != "of") {

@@ -17,6 +17,7 @@ mod http;
 mod judge;
 mod minted;
 pub mod needs;
+mod open;
 pub mod plan;
 pub(crate) mod process;
 mod seen;
@@ -26,8 +27,9 @@ mod step;
 mod tests;
 mod tool;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use linarite_server::CA_DOMAINS;
@@ -44,19 +46,28 @@ use crate::scenario::Scenario;
 use crate::scenario::model::{ClientClock, ExpectedFailure, Step};
 
 use act::Context;
-use events::{Counts, RunEvent, VERSION, Verdict};
-use needs::{Surroundings, missing};
+use events::{Counts, Name, RunEvent, VERSION, Verdict};
+use needs::{Known, Surroundings};
 use plan::Instance;
 use stage::{Shared, Stage, StageError};
 use step::Runner;
 
 /// How long a scenario may take unless it says otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
-/// How long the teardown may take.
-const TEARDOWN: Duration = Duration::from_secs(30);
 
 /// Who is told what happens.
 pub type Tell = Arc<dyn Fn(RunEvent) + Send + Sync>;
+
+/// How far a run may still go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// To its end.
+    Go,
+    /// No further step is begun; `always` still runs.
+    Finish,
+    /// Nothing more is done.
+    AtOnce,
+}
 
 /// How a run is to go.
 pub struct Options {
@@ -92,7 +103,7 @@ pub async fn run(
     instances: Vec<Instance>,
     options: Arc<Options>,
     tell: Tell,
-    stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<Stop>,
 ) -> Result<Summary, String> {
     let watch = Stopwatch::start();
     let told = |error: &dyn std::fmt::Display| error.to_string();
@@ -104,6 +115,15 @@ pub async fn run(
         inherited: options.inherited.clone(),
         faketime: (options.surroundings.faketime)(),
         told_clock: Arc::default(),
+        needs: Known::default(),
+    };
+    let open = Arc::new(OpenInstances::default());
+    let tell: Tell = {
+        let open = Arc::clone(&open);
+        Arc::new(move |event| {
+            open.note(&event);
+            tell(event);
+        })
     };
     tell(RunEvent::RunStart {
         v: VERSION,
@@ -124,19 +144,60 @@ pub async fn run(
         });
     }
     let mut summary = Summary::default();
-    while let Some(ended) = running.join_next().await {
-        let (verdict, invalid) = ended.map_err(|error| told(&error))?;
-        match verdict {
-            Verdict::Pass => summary.counts.passed += 1,
-            Verdict::XFail => summary.counts.xfailed += 1,
-            Verdict::Fail | Verdict::XPass | Verdict::Timeout => summary.counts.failed += 1,
-            Verdict::Error => summary.counts.errors += 1,
-            Verdict::Skip | Verdict::NotRun => summary.counts.skipped += 1,
+    let mut at_once = stopped.clone();
+    let mut aborted = false;
+    loop {
+        let joined = tokio::select! {
+            joined = running.join_next() => joined,
+            () = told_to(&mut at_once, Stop::AtOnce), if !aborted => {
+                running.abort_all();
+                aborted = true;
+                continue;
+            }
+        };
+        match joined {
+            None => break,
+            Some(Err(error)) if error.is_cancelled() => {}
+            Some(ended) => {
+                let (verdict, invalid) = ended.map_err(|error| told(&error))?;
+                summary.counts.add(verdict);
+                summary.invalid |= invalid;
+            }
         }
-        summary.invalid |= invalid;
+    }
+    for name in open.all() {
+        let reason = Some("stopped before its end, without `always`".to_owned());
+        summary.counts.add(Verdict::Error);
+        tell(RunEvent::ScenarioEnd { name, verdict: Verdict::Error, reason, steps: 0, ms: 0 });
     }
     tell(RunEvent::RunEnd { counts: summary.counts, ms: watch.micros() / 1000 });
     Ok(summary)
+}
+
+/// Ends when the run is told this; never when nobody can tell it any more.
+async fn told_to(stopped: &mut watch::Receiver<Stop>, stop: Stop) {
+    if stopped.wait_for(|told| *told == stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The instances that have begun and not ended.
+#[derive(Default)]
+struct OpenInstances(Mutex<BTreeSet<Name>>);
+
+impl OpenInstances {
+    fn note(&self, event: &RunEvent) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let RunEvent::ScenarioStart { name, .. } = event {
+            open.insert(name.clone());
+        } else if let RunEvent::ScenarioEnd { name, .. } = event {
+            open.remove(name);
+        }
+    }
+
+    fn all(&self) -> BTreeSet<Name> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 async fn one(
@@ -144,7 +205,7 @@ async fn one(
     shared: &Shared,
     options: &Options,
     tell: &Tell,
-    mut stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<Stop>,
 ) -> (Verdict, bool) {
     let watch = Stopwatch::start();
     let name = instance.name();
@@ -176,7 +237,7 @@ async fn one(
         });
         verdict
     };
-    if *stopped.borrow() {
+    if *stopped.borrow() != Stop::Go {
         return (end(Verdict::NotRun, Some("interrupted".to_owned()), 0), false);
     }
     let mut needs = match instance.needs() {
@@ -187,9 +248,13 @@ async fn one(
         needs.push("lib:faketime".to_owned());
     }
     for need in &needs {
-        if let Some(why) = missing(need, &options.surroundings).await {
-            let verdict = if options.require_needs { Verdict::Error } else { Verdict::Skip };
-            return (end(verdict, Some(why), 0), false);
+        match shared.needs.missing(need, &options.surroundings).await {
+            Ok(None) => {}
+            Ok(Some(why)) => {
+                let verdict = if options.require_needs { Verdict::Error } else { Verdict::Skip };
+                return (end(verdict, Some(why), 0), false);
+            }
+            Err(why) => return (end(Verdict::Error, Some(why), 0), true),
         }
     }
     let limit = match scenario.file.timeout.as_ref().map(|limit| limit.resolve(&())).transpose() {
@@ -211,7 +276,9 @@ async fn one(
         number: 0,
         failed_in: Vec::new(),
         guarded: true,
+        open: None,
     };
+    let vars = runner.stage.vars.clone();
     let steps = scenario.file.steps.as_deref().unwrap_or_default();
     let nobody = Context::default();
     let body = timeout(limit, runner.steps(steps, &nobody));
@@ -223,10 +290,16 @@ async fn one(
             },
             |verdict| (verdict, None),
         ),
-        _ = stopped.wait_for(|stopped| *stopped) => {
+        _ = stopped.wait_for(|stopped| *stopped != Stop::Go) => {
             (Verdict::Error, Some("interrupted".to_owned()))
         }
     };
+    if let Some(why) = &reason {
+        runner.cut(verdict, &format!("{why}, and this step was under way"));
+        // What a step had put in their place for the steps inside it.
+        runner.stage.vars = vars;
+        runner.stage.each.clear();
+    }
     for text in faults::end(&runner.stage) {
         tell(RunEvent::Note { name: name.clone(), warning: true, text: text.clone() });
         if options.strict && verdict == Verdict::Pass {
@@ -238,13 +311,13 @@ async fn one(
     }
     runner.guarded = false;
     let always = scenario.file.always.as_deref().unwrap_or_default();
-    let teardown = timeout(TEARDOWN, runner.all(always)).await.unwrap_or(Verdict::Timeout);
+    let (teardown, failed) = runner.all(always).await;
     if teardown.is_bad() && !verdict.is_bad() {
         verdict = Verdict::Error;
-        reason = Some("a step of `always` failed".to_owned());
+        reason = Some(format!("of `always` failed: {}", failed.join(", ")));
     }
-    runner.stage.learn_minted();
-    if let Err(why) = evidence(&world, &name.to_string(), options, &runner) {
+    let learned = runner.stage.learn().await;
+    if let Err(why) = learned.and_then(|()| evidence(&world, options, &runner)) {
         verdict = Verdict::Error;
         reason = Some(why);
     }
@@ -299,9 +372,8 @@ fn uses_virtual_clock(scenario: &Scenario) -> bool {
 }
 
 /// Writes what was asked for of an instance.
-fn evidence(world: &World, name: &str, options: &Options, runner: &Runner) -> Result<(), String> {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-    let file: String = name.chars().map(plain).collect();
+fn evidence(world: &World, options: &Options, runner: &Runner) -> Result<(), String> {
+    let file = runner.stage.instance.slug();
     let write = |folder: &PathBuf, ending: &str, kind: &'static str, text: String| {
         let path = folder.join(format!("{file}.{ending}"));
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));

@@ -4,11 +4,13 @@
 //! What is missing skips the scenario, with the reason. Left out: `npm:`, `net:` and other libraries.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use regex::Regex;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::group::Group;
@@ -27,20 +29,55 @@ pub struct Surroundings {
 /// How long a program may take to tell its version.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Why a need is not met; `None` when it is.
-pub async fn missing(need: &str, surroundings: &Surroundings) -> Option<String> {
-    let Some((kind, rest)) = need.split_once(':') else {
+/// What is known of needs, so that programs are asked once in a run.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<BTreeMap<String, Option<String>>>);
+
+impl Known {
+    /// Why a need is not met; `None` when it is. An error says why it is no need at all.
+    pub async fn missing(
+        &self,
+        need: &str,
+        surroundings: &Surroundings,
+    ) -> Result<Option<String>, String> {
+        if let Some(why) = malformed(need) {
+            return Err(why);
+        }
+        let mut known = self.0.lock().await;
+        if let Some(known) = known.get(need) {
+            return Ok(known.clone());
+        }
+        let found = missing(need, surroundings).await;
+        known.insert(need.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+/// Why a text is no need.
+pub fn malformed(need: &str) -> Option<String> {
+    let (kind, rest) = need.split_once(':').unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+/".contains(c);
+    let name = rest.split(['>', '<', '=']).next().unwrap_or_default();
+    if kind.is_empty() || name.is_empty() || !name.trim_end().chars().all(plain) {
         return Some(format!(
             "`{need}` is no need: write exe:NAME, py:MODULE, env:NAME, os:NAME or lib:faketime"
         ));
-    };
+    }
+    let wanted = rest.find(['>', '<', '=']).and_then(|at| rest.get(at..))?;
+    if !["exe", "py"].contains(&kind) {
+        return Some(format!("`{need}` cannot have a version: only exe: and py: can"));
+    }
+    let unread = || format!("`{need}` is no need: write a version like >=2.60, >, <, <= or ==");
+    holds("0", wanted).is_none().then(unread)
+}
+
+/// Why a need is not met; `None` when it is.
+async fn missing(need: &str, surroundings: &Surroundings) -> Option<String> {
+    let (kind, rest) = need.split_once(':')?;
     let (name, wanted) = match rest.find(['>', '<', '=']) {
         Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at..)),
         None => (rest, None),
     };
-    if wanted.is_some() && !["exe", "py"].contains(&kind) {
-        return Some(format!("`{need}` cannot have a version: only exe: and py: can"));
-    }
     let met = match kind {
         "exe" => (surroundings.program)(name),
         "env" => (surroundings.variable)(name),
@@ -63,8 +100,7 @@ pub async fn missing(need: &str, surroundings: &Surroundings) -> Option<String> 
     };
     match holds(&there, wanted) {
         Some(true) => None,
-        Some(false) => Some(format!("{need} is not there: {name} is {there}")),
-        None => Some(format!("`{need}` is no need: write a version like >=2.60, >, <, <= or ==")),
+        Some(false) | None => Some(format!("{need} is not there: {name} is {there}")),
     }
 }
 
@@ -144,10 +180,23 @@ mod tests {
             ("exe:nothing", Some("exe:nothing is not there")),
             ("env:UNSET", Some("env:UNSET is not there")),
             ("lib:faketime", Some("lib:faketime is not there")),
-            ("env:SET>=1", Some("`env:SET>=1` cannot have a version: only exe: and py: can")),
             ("npm:x", Some("not emulated yet: needs of kind `npm:x`")),
         ] {
             assert_eq!(missing(need, &here).await.as_deref(), wanted, "{need}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_no_need_is_wrong_and_not_merely_missing() {
+        for (need, says) in [
+            ("curl", "`curl` is no need: write exe:NAME"),
+            ("exe:", "`exe:` is no need"),
+            ("env:SET>=1", "`env:SET>=1` cannot have a version: only exe: and py: can"),
+            ("exe:az~=2", "`exe:az~=2` is no need"),
+            ("exe:az>=new", "`exe:az>=new` is no need: write a version"),
+        ] {
+            assert!(malformed(need).is_some_and(|why| why.starts_with(says)), "{need}");
+        }
+        assert_eq!(malformed("py:msal>=1.31"), None);
     }
 }

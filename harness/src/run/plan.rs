@@ -1,15 +1,18 @@
 //! From paths to instances: find the files, read them, expand tables, choose by tags, derive seeds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use linarite_server::clock::Instant;
 use linarite_server::entropy::secret_of;
+use linarite_server::keys::encoding::to_hex;
 use serde_json::{Map, Value};
 
 use super::events::Name;
 use crate::scenario::decode::Entries;
+use crate::scenario::finding::Span;
 use crate::scenario::{Finding, Loaded, NotText, Project, Row, Scenario, load};
 
 /// One scenario, or one row of its table, to be run in a world of its own.
@@ -29,6 +32,20 @@ impl Instance {
         Name { id: self.scenario.id().to_owned(), row: self.row.case.clone() }
     }
 
+    /// Its name where only letters, digits and `._-` may stand: in names of files and of worlds. Names that differ in other
+    /// characters stay apart by some digits of what they really are.
+    pub fn slug(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+        let name = self.name();
+        let clean: String = name.to_string().chars().map(plain).collect();
+        let own = name.row.unwrap_or_default();
+        if own.chars().all(|c| plain(c) == c) {
+            return clean;
+        }
+        let digits = secret_of(0, "case", &own);
+        clean + &to_hex(digits.get(..4).unwrap_or_default())
+    }
+
     /// What it needs of this machine.
     pub(crate) fn needs(&self) -> Result<Vec<String>, Box<Finding>> {
         let scope = plain_scope(&self.scenario, &self.row);
@@ -37,34 +54,57 @@ impl Instance {
     }
 }
 
-/// The scenario files below these paths, in order of their names. A path that is a file is taken whatever it is called.
+/// The scenario files below these paths, in order of their names, each once. A path that is a file is taken whatever it is
+/// called.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
-    let mut found = Vec::new();
+    let mut search = Search::default();
     for path in paths {
-        if path.is_dir() {
-            below(path, &mut found).map_err(|error| (path.clone(), error))?;
-        } else {
-            std::fs::metadata(path).map_err(|error| (path.clone(), error))?;
-            found.push(path.clone());
-        }
+        let looked = match path.is_dir() {
+            true => search.below(path),
+            false => std::fs::metadata(path).map(|_| search.take(path.clone())),
+        };
+        looked.map_err(|error| (path.clone(), error))?;
     }
-    found.dedup();
-    Ok(found)
+    Ok(search.found)
 }
 
-fn below(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries =
-        std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<io::Result<Vec<_>>>()?;
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() {
-            below(&path, found)?;
-        } else if name.ends_with(".scenario.yaml") || name.ends_with(".lab.yaml") {
-            found.push(path);
+/// Files that were found, and what was looked at, by the place where it really is: links may lead to one place by many ways.
+#[derive(Default)]
+struct Search {
+    found: Vec<PathBuf>,
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Search {
+    fn is_new(&mut self, path: &Path) -> bool {
+        // What cannot be looked up is read later, and reported then.
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.seen.insert(place)
+    }
+
+    fn take(&mut self, file: PathBuf) {
+        if self.is_new(&file) {
+            self.found.push(file);
         }
     }
-    Ok(())
+
+    fn below(&mut self, folder: &Path) -> io::Result<()> {
+        if !self.is_new(folder) {
+            return Ok(());
+        }
+        let entries = std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path()));
+        let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
+        entries.sort();
+        for path in entries {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                self.below(&path)?;
+            } else if name.ends_with(".scenario.yaml") || name.ends_with(".lab.yaml") {
+                self.take(path);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads scenario files. Names of worlds and actions are looked up below the working folder.
@@ -73,7 +113,25 @@ pub fn read(paths: &[PathBuf]) -> Vec<Loaded> {
     let project = Project::at(Path::new(""), &reader);
     let mut all: Vec<Loaded> = paths.iter().map(|path| load(path, &project)).collect();
     all.iter_mut().for_each(check_world);
+    check_ids(&mut all);
     all
+}
+
+/// Reports ids that two files have: reports and worlds are told apart by them.
+fn check_ids(all: &mut [Loaded]) {
+    let mut first: BTreeMap<String, Span> = BTreeMap::new();
+    for loaded in all {
+        let Some(scenario) = &loaded.scenario else { continue };
+        let at = scenario.node.get("id").map_or(&scenario.node.at, |id| &id.at).clone();
+        if let Some(other) = first.get(scenario.id()) {
+            let path = other.path().display();
+            let title = format!("the id `{}` is that of {path} too", scenario.id());
+            let finding = Finding::error("scn::duplicate-id", at, title);
+            loaded.findings.push(finding.help("ids are unique among the files of a run"));
+        } else {
+            first.insert(scenario.id().to_owned(), at);
+        }
+    }
 }
 
 /// Adds what the server's own reader says of a scenario's world and faults, for each row that makes another one of them.

@@ -93,7 +93,10 @@ pub(crate) async fn act(
         }
     };
     match &action.background {
-        None => Ok(group.follow(limit).await),
+        None => {
+            stage.printing = Some(group.printed());
+            Ok(group.follow(limit).await)
+        }
         Some(name) => {
             let name = name.resolve(stage)?;
             group.clock_file = clock_file;

@@ -35,6 +35,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// An act that nobody waited for any longer.
+    pub(crate) fn late(limit: std::time::Duration) -> Self {
+        let failed = Some(format!("it took longer than {limit:?}"));
+        Self { exit: Some("timeout".into()), failed, ..Self::default() }
+    }
+
     /// What the emulated client's act came to.
     pub(crate) fn of_outcome(outcome: Outcome) -> Self {
         let mut error = Map::new();

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use linarite_server::Emulator;
 use linarite_server::clock::{Clock, ClockMode, Instant};
 use linarite_server::control::Control;
 use linarite_server::directory::UserKey;
 use linarite_server::due::DueList;
-use linarite_server::journal::Redactor;
+use linarite_server::journal::{Kind, Redactor};
 use linarite_server::keys::tls::TlsHosts;
 use linarite_server::services::Services;
 use linarite_server::world::World;
 use linarite_windows::{DomainPolicy, Layout, Machine, MachineSpec, Os, Tpm, Wire};
 use serde_json::{Map, Value, json};
 
-use super::group::Group;
+use super::group::{Group, Printed};
 use super::plan::{Instance, plain_scope};
 use crate::room::{SeededChance, WorldClock, wire};
 use crate::scenario::expr::{Scope, Value as ExprValue};
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) faketime: Option<PathBuf>,
     /// Whether a report has said already that clients see another time than the world's.
     pub(crate) told_clock: Arc<AtomicBool>,
+    /// What is known of needs so far.
+    pub(crate) needs: super::needs::Known,
 }
 
 /// The stage of one instance.
@@ -66,6 +68,8 @@ pub(crate) struct Stage {
     told_clock: Arc<AtomicBool>,
     /// Commands that go on beside the steps, by name. They end with the stage.
     pub(crate) background: BTreeMap<String, Group>,
+    /// What the command of the step that is under way prints.
+    pub(crate) printing: Option<Arc<Mutex<Printed>>>,
     redactor: Redactor,
     /// What the scenario itself wants hidden, and what the world gave to its clients.
     hidden: Redactor,
@@ -94,7 +98,7 @@ impl Stage {
         let plain = plain_scope(&scenario, &instance.row);
         let document = scenario.world.value(&plain)?;
         let (mode, start) = clock(&scenario, &plain)?;
-        let id = world_id(&instance);
+        let id = instance.slug();
         let emulator = Emulator::builder()
             .world(document)
             .id(&id)
@@ -140,6 +144,7 @@ impl Stage {
             faketime: shared.faketime.clone(),
             told_clock: Arc::clone(&shared.told_clock),
             background: BTreeMap::new(),
+            printing: None,
             redactor,
             hidden: Redactor::default(),
             learned: 0,
@@ -160,8 +165,8 @@ impl Stage {
             self.vars.insert(name.to_owned(), value);
         }
         for name in scenario.file.secrets.iter().flatten() {
-            if let Some(Value::String(secret)) = self.vars.get(name) {
-                self.hidden.add("secret", secret);
+            if let Some(secret) = self.vars.get(name).cloned() {
+                self.keep_secret("secret", &secret);
             }
         }
         Ok(())
@@ -198,7 +203,7 @@ impl Stage {
 
     /// Where evidence is written: `.linarite/exports/INSTANCE/NAME` below the folder that linarite was started in.
     pub(crate) fn in_exports(&self, name: &str) -> Result<PathBuf, String> {
-        let folder = PathBuf::from(".linarite/exports").join(world_id(&self.instance));
+        let folder = PathBuf::from(".linarite/exports").join(self.instance.slug());
         let inside = self.in_work(name)?;
         let rest = inside.strip_prefix(self.work.path()).map_err(|error| error.to_string())?;
         Ok(folder.join(rest))
@@ -261,11 +266,35 @@ impl Stage {
     pub(crate) fn redact_json(&self, mut value: Value) -> Value {
         self.hidden.json(&mut value);
         self.redactor.json(&mut value);
+        self.hide_numbers(&mut value);
         value
     }
 
-    /// Learns the secrets that the world has given to its clients since the last time.
-    pub(crate) fn learn_minted(&mut self) {
+    /// A number that is a secret becomes the text that stands for it.
+    fn hide_numbers(&self, value: &mut Value) {
+        match value {
+            Value::Number(number) => {
+                let (plain, clean) = (number.to_string(), self.hidden.redact(&number.to_string()));
+                if clean != plain {
+                    *value = clean.into();
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide_numbers(item)),
+            Value::Object(members) => {
+                members.values_mut().for_each(|member| self.hide_numbers(member));
+            }
+            Value::String(_) | Value::Bool(_) | Value::Null => {}
+        }
+    }
+
+    /// Learns the secrets that the world has given to its clients since the last time, and those that somebody gave the
+    /// world by the control API.
+    pub(crate) async fn learn(&mut self) -> Result<(), String> {
+        if self.learn_minted() { self.learn_secrets().await } else { Ok(()) }
+    }
+
+    /// Says whether an administrator did something.
+    fn learn_minted(&mut self) -> bool {
         let events = self.emulator.world().journal.since(self.learned);
         self.learned = events.last().map_or(self.learned, |event| event.seq);
         for exchange in events.iter().filter_map(|event| event.exchange.as_ref()) {
@@ -278,6 +307,7 @@ impl Stage {
                 self.hidden.add(label, &secret);
             }
         }
+        events.iter().any(|event| event.kind == Kind::Admin)
     }
 
     /// All exchanges so far as HAR, redacted.
@@ -289,14 +319,22 @@ impl Stage {
 
     /// Learns the secrets that a step gave the world, so that reports hide them too.
     pub(crate) async fn learn_secrets(&mut self) -> Result<(), String> {
-        self.redactor =
-            Redactor::for_world(self.world()).await.map_err(|error| error.to_string())?;
-        Ok(())
+        let world = Arc::clone(self.world());
+        self.redactor.learn(&world).await.map_err(|error| error.to_string())
     }
 
-    /// Makes reports hide one more value.
-    pub(crate) fn keep_secret(&mut self, value: &str) {
-        self.hidden.add("capture", value);
+    /// Makes reports hide every text and number of a value.
+    pub(crate) fn keep_secret(&mut self, label: &str, value: &Value) {
+        match value {
+            Value::String(secret) => self.hidden.add(label, secret),
+            Value::Number(secret) => self.hidden.add(label, &secret.to_string()),
+            Value::Array(items) => items.iter().for_each(|item| self.keep_secret(label, item)),
+            Value::Object(members) => {
+                members.values().for_each(|member| self.keep_secret(label, member));
+            }
+            // There are two of the one and one of the other: who hides them hides every such word.
+            Value::Bool(_) | Value::Null => {}
+        }
     }
 
     fn object(&self, name: &str) -> Option<Value> {
@@ -424,11 +462,6 @@ impl Scope for Stage {
             .chain(scenario.world.ids("users").map(str::to_owned))
             .collect()
     }
-}
-
-fn world_id(instance: &Instance) -> String {
-    let name = instance.name().to_string();
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
 }
 
 fn clock(

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use linarite_server::clock::Stopwatch;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::act::{Context, act, advance};
 use super::attempts::Attempts;
 use super::events::{Name, RunEvent, Verdict};
-use super::judge::{Around, Judged, judge};
+use super::judge::{Around, Judged, judge, speaks_of};
+use super::open::Open;
 use super::seen::Seen;
 use super::stage::Stage;
 use crate::scenario::expr::resolve;
@@ -28,18 +30,22 @@ pub(crate) struct Runner {
     pub(crate) failed_in: Vec<String>,
     /// Whether the steps are those of the body, after which the invariants must hold.
     pub(crate) guarded: bool,
+    /// The step that is under way.
+    pub(crate) open: Option<Open>,
 }
 
 /// What one step came to.
 #[derive(Default)]
-struct Tried {
-    seen: Seen,
-    judged: Vec<Judged>,
+pub(super) struct Tried {
+    pub(super) seen: Seen,
+    pub(super) judged: Vec<Judged>,
     /// Why the act failed although the step expects nothing about it, or could not begin.
-    broken: Option<(Span, String)>,
-    attempts: usize,
-    took: u64,
-    took_virtual: i64,
+    pub(super) broken: Option<(Span, String)>,
+    /// What it came to, when that does not follow from the rest.
+    pub(super) verdict: Option<Verdict>,
+    pub(super) attempts: usize,
+    pub(super) took: u64,
+    pub(super) took_virtual: i64,
 }
 
 impl Tried {
@@ -60,17 +66,8 @@ impl Runner {
         Verdict::Pass
     }
 
-    /// Runs all steps, each whatever became of those before it.
-    pub(crate) async fn all(&mut self, steps: &[Step]) -> Verdict {
-        let mut worst = Verdict::Pass;
-        for step in steps {
-            worst = worst.max(Box::pin(self.step(step, &Context::default())).await);
-        }
-        worst
-    }
-
     /// Runs a step, once or for each item.
-    async fn step(&mut self, step: &Step, around: &Context) -> Verdict {
+    pub(super) async fn step(&mut self, step: &Step, around: &Context) -> Verdict {
         let verdict = self.each(step, around).await;
         if let (true, Some(id)) = (verdict.is_bad(), &step.id) {
             self.failed_in.push(id.clone());
@@ -113,7 +110,7 @@ impl Runner {
             user: text(&step.user, &around.user)?,
             windows_user: text(&step.windows_user, &around.windows_user)?,
             elevated: match &step.elevated {
-                Some(flag) => flag.resolve(stage)?,
+                Some(flag) => Some(flag.resolve(stage)?),
                 None => around.elevated,
             },
             limit: match &step.timeout {
@@ -162,7 +159,18 @@ impl Runner {
     /// Steps inside a step: its own expectations are judged after the last of them.
     async fn group(&mut self, step: &Step, steps: &[Step], context: &Context) -> Verdict {
         let mark = self.mark(step);
-        let verdict = Box::pin(self.steps(steps, context)).await;
+        let verdict = self.within(step, steps, context).await;
+        self.after(step, verdict, mark, context).await
+    }
+
+    /// Judges and keeps what a step with others inside wants of them all.
+    async fn after(
+        &mut self,
+        step: &Step,
+        verdict: Verdict,
+        mark: u64,
+        context: &Context,
+    ) -> Verdict {
         if verdict.is_bad() || (step.expect.is_none() && step.capture.is_none()) {
             return verdict;
         }
@@ -171,6 +179,11 @@ impl Runner {
         let mut tried = Tried { attempts: 1, ..Tried::default() };
         self.judge_into(step.expect.as_ref().map(|e| e.0.as_slice()), context, mark, &mut tried)
             .await;
+        if tried.holds()
+            && let Err(finding) = self.capture(step, &tried.seen, context).await
+        {
+            tried.broken = Some((finding.at.clone(), finding.title.clone()));
+        }
         self.finish(step, number, &tried, watch)
     }
 
@@ -211,9 +224,10 @@ impl Runner {
                 Err(finding) => return self.unrun(step, &finding),
             }
         }
+        let mark = self.mark(step);
         let outer_vars = std::mem::replace(&mut self.stage.vars, given);
         let outer_captures = self.stage.captures.clone();
-        let verdict = Box::pin(self.steps(&file.steps, context)).await;
+        let verdict = self.within(step, &file.steps, context).await;
         self.stage.vars = outer_vars;
         let inner = std::mem::replace(&mut self.stage.captures, outer_captures);
         for name in file.returns.iter().flatten() {
@@ -221,7 +235,7 @@ impl Runner {
                 self.stage.captures.insert(name.clone(), value.clone());
             }
         }
-        verdict
+        self.after(step, verdict, mark, context).await
     }
 
     fn mark(&mut self, step: &Step) -> u64 {
@@ -326,13 +340,24 @@ impl Runner {
         let begun = self.stage.now().millis();
         let mut tried = Tried { attempts: 1, ..Tried::default() };
         let checks: &[Expect] = if let Action::Check(checks) = action { checks } else { &[] };
-        let acted_out = act(&mut self.stage, context, action, &acted.at).await;
+        let acting = act(&mut self.stage, context, action, &acted.at);
+        let acted_out = match context.limit {
+            // A command is ended with all that it started, and what it printed is kept.
+            Some(limit) if !matches!(action, Action::Run(_)) => {
+                timeout(limit, acting).await.unwrap_or_else(|_| Ok(Seen::late(limit)))
+            }
+            _ => acting.await,
+        };
         self.stage.emulator.settled().await;
-        self.stage.learn_minted();
+        if let Err(why) = self.stage.learn().await {
+            tried.broken = Some((acted.at.clone(), why));
+            return tried;
+        }
         match acted_out {
             Ok(seen) => {
-                let judges = expects.iter().flat_map(|e| e.iter()).any(Expect::judges_outcome);
-                if let (Some(why), false) = (&seen.failed, judges) {
+                let judged =
+                    expects.iter().flat_map(|e| e.iter()).any(|e| speaks_of(&self.stage, &seen, e));
+                if let (Some(why), false) = (&seen.failed, judged) {
                     tried.broken = Some((acted.at.clone(), why.clone()));
                 }
                 if let Some(printed) = &seen.output {
@@ -383,7 +408,7 @@ impl Runner {
         machine.current_user().map(str::to_owned)
     }
 
-    fn title(&self, step: &Step) -> String {
+    pub(super) fn title(&self, step: &Step) -> String {
         let named = step.name.as_ref().and_then(|name| name.resolve(&self.stage).ok());
         let title = named.or_else(|| step.id.clone()).unwrap_or_else(|| word(step).to_owned());
         self.stage.redact(&title)
@@ -391,6 +416,13 @@ impl Runner {
 
     fn begin(&mut self, step: &Step, action: &'static str) -> usize {
         self.number += 1;
+        self.stage.printing = None;
+        self.open = Some(Open {
+            number: self.number,
+            id: step.id.clone(),
+            at: step.at.clone(),
+            watch: Stopwatch::start(),
+        });
         (self.tell)(RunEvent::StepStart {
             name: self.name.clone(),
             step: self.number,
@@ -422,6 +454,18 @@ impl Runner {
     }
 
     fn finish(&mut self, step: &Step, number: usize, tried: &Tried, watch: Stopwatch) -> Verdict {
+        self.end(step.at.line, number, tried, watch)
+    }
+
+    /// Tells of the end of the step that stands in this line.
+    pub(super) fn end(
+        &mut self,
+        line: u32,
+        number: usize,
+        tried: &Tried,
+        watch: Stopwatch,
+    ) -> Verdict {
+        self.open = None;
         for (warning, text) in std::mem::take(&mut self.stage.notes) {
             let text = self.stage.redact(&text);
             (self.tell)(RunEvent::Note { name: self.name.clone(), warning, text });
@@ -438,7 +482,9 @@ impl Runner {
                 column: judged.at.column,
             });
         }
-        let verdict = if tried.holds() {
+        let verdict = if let Some(verdict) = tried.verdict {
+            verdict
+        } else if tried.holds() {
             Verdict::Pass
         } else if tried.seen.exit.as_ref().is_some_and(|exit| exit == "timeout") {
             Verdict::Timeout
@@ -447,7 +493,7 @@ impl Runner {
         };
         let bad = verdict.is_bad();
         let failure =
-            bad.then(|| self.stage.redact(&failure(step, tried, |text| self.stage.shown(text))));
+            bad.then(|| self.stage.redact(&failure(line, tried, |text| self.stage.shown(text))));
         let journal = if bad { self.last_events() } else { Vec::new() };
         (self.tell)(RunEvent::StepEnd {
             name: self.name.clone(),
@@ -472,7 +518,7 @@ impl Runner {
 }
 
 /// What went wrong in a step, with excerpts of the file; `shown` takes secrets out of a text and cuts it.
-fn failure(step: &Step, tried: &Tried, shown: impl Fn(&str) -> String) -> String {
+fn failure(line: u32, tried: &Tried, shown: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     let told = |code, at: &Span, title| Finding { title, ..Finding::error(code, at.clone(), "") };
     if let Some((at, why)) = &tried.broken {
@@ -488,8 +534,11 @@ fn failure(step: &Step, tried: &Tried, shown: impl Fn(&str) -> String) -> String
         text.push_str(finding.render(false).trim_end());
         text.push('\n');
     }
+    if let (Some(why), None) = (&tried.seen.failed, &tried.broken) {
+        text.extend(["the act itself failed: ", &shown(why), "\n"]);
+    }
     if tried.attempts > 1 {
-        let (attempts, line) = (tried.attempts.to_string(), step.at.line.to_string());
+        let (attempts, line) = (tried.attempts.to_string(), line.to_string());
         text.extend(["at attempt ", &attempts, ", step of line ", &line, "\n"]);
     }
     text
@@ -508,7 +557,7 @@ fn merged(original: &Context, over: &Context) -> Context {
         machine: pick(&over.machine, &original.machine),
         user: pick(&over.user, &original.user),
         windows_user: pick(&over.windows_user, &original.windows_user),
-        elevated: over.elevated || original.elevated,
+        elevated: over.elevated.or(original.elevated),
         limit: over.limit.or(original.limit),
     }
 }

@@ -3,6 +3,7 @@
 mod background;
 mod faults;
 mod journal;
+mod outcomes;
 mod redaction;
 mod verdicts;
 
@@ -71,6 +72,8 @@ async fn run_with(rest: &str, options: Options) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.scenario.yaml");
     std::fs::write(&path, text(rest)).unwrap();
+    let action = "linarite: 1\nsteps:\n  - clock: { advance: 1m }\n";
+    std::fs::write(folder.path().join("minute.action.yaml"), action).unwrap();
     let loaded = plan::read(&[path]).remove(0);
     let said: Vec<String> = loaded.findings.iter().map(|finding| finding.render(false)).collect();
     let scenario = loaded.runnable().unwrap_or_else(|| panic!("{}", said.join("\n"))).clone();
@@ -78,7 +81,7 @@ async fn run_with(rest: &str, options: Options) -> Ran {
     let events = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&events);
     let tell: Tell = Arc::new(move |event| told.lock().unwrap().push(event));
-    let (_stop, stopped) = watch::channel(false);
+    let (_stop, stopped) = watch::channel(Stop::Go);
     let summary = run(instances, Arc::new(options), tell, stopped).await.unwrap();
     let events = events.lock().unwrap().clone();
     Ran { events, summary }

@@ -120,3 +120,50 @@ proptest! {
         }
     }
 }
+
+/// All that the events of a run show.
+async fn shown(rest: &str) -> String {
+    let ran = ran(rest).await;
+    ran.events.iter().map(|event| serde_json::to_string(event).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn secrets_that_are_no_texts_are_hidden_too() {
+    let shown = shown(
+        "vars: { pin: 918273, all: { a: [Swordfish-1, 5550123] } }
+secrets: [pin, all]
+steps:
+  - check: { value: $(pin), equals: 1 }
+always:
+  - check: { value: $(all), equals: 1 }
+  - run: { argv: [echo, '{\"n\": 73731}'] }
+    capture: { n: { from: 'json:$.n', redact: true } }
+  - run: { argv: [echo, \"$(pin) $(n)\"] }
+  - check: { value: $(n), equals: 1 }
+",
+    )
+    .await;
+    for secret in ["918273", "Swordfish-1", "5550123", "73731"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn passwords_stay_hidden_when_their_user_is_gone_and_new_ones_are_learned() {
+    let shown = shown(
+        "steps:
+  - admin: { create_user: { key: eve, upn: eve@contoso.test, name: Eve, password: Fleeting-55 } }
+  - admin: { delete_user: eve@contoso.test }
+  - run: { argv: [echo, Fleeting-55] }
+  - run:
+      sh: |
+        curl -sf --noproxy '*' -H \"Authorization: Bearer $LINARITE_CONTROL_TOKEN\" -H 'content-type: application/json' -d '{\"password\":\"Brand-New-77\"}' \"$LINARITE_CONTROL_URL/worlds/$LINARITE_WORLD/users/alice@contoso.test/reset-password\"
+        echo Brand-New-77
+",
+    )
+    .await;
+    assert!(shown.contains("password:"), "{shown}");
+    for secret in ["Fleeting-55", "Brand-New-77\\n"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}

@@ -168,11 +168,6 @@ impl Expect {
             .collect();
         Some(Node { kind: Kind::Map(entries), at: self.at.clone() })
     }
-
-    /// Whether one of the keys that replace the default judgement of an action stands here.
-    pub fn judges_outcome(&self) -> bool {
-        self.exit.is_some() || self.status.is_some() || self.error.is_some()
-    }
 }
 
 record! {
