@@ -14,6 +14,7 @@
 mod clients;
 mod due;
 mod durable;
+mod endings;
 mod reports;
 mod runs;
 mod support;

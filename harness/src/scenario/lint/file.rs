@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use crate::run::needs::malformed;
 use crate::scenario::decode::wrong_type;
 use crate::scenario::expr::Template;
 use crate::scenario::finding::{Finding, Span};
@@ -48,6 +49,12 @@ pub(super) fn scenario(node: &Node, path: &Path, findings: &mut Vec<Finding>) {
         .map(|(key, _)| key.text.as_str())
         .collect();
     for secret in node.get("secrets").map_or(&[][..], Node::elements) {
+        let named = secret.text().and_then(|name| node.get("vars")?.get(name));
+        if let Some(value) = named.filter(|value| !is_hidden(value)) {
+            let title = "this secret is not hidden in reports";
+            let finding = Finding::warning("scn::short-secret", value.at.clone(), title);
+            findings.push(finding.help("texts and numbers of four characters and more are hidden"));
+        }
         if let Some(name) = secret.text().filter(|name| !vars.contains(name)) {
             findings.push(
                 Finding::error(
@@ -59,7 +66,24 @@ pub(super) fn scenario(node: &Node, path: &Path, findings: &mut Vec<Finding>) {
             );
         }
     }
+    for need in node.get("needs").map_or(&[][..], Node::elements) {
+        let text = need.text().filter(|text| !text.is_empty() && !Template::is_needed(text));
+        if let Some(why) = text.and_then(malformed) {
+            findings.push(Finding::error("scn::bad-need", need.at.clone(), why));
+        }
+    }
     check_rows(node, findings);
+}
+
+/// Whether reports hide a secret of this value, as far as the file says what it is.
+fn is_hidden(value: &Node) -> bool {
+    match &value.kind {
+        Kind::Null | Kind::Bool(_) => false,
+        Kind::Number(number) => number.to_string().len() >= 4,
+        Kind::Text(text) => Template::is_needed(text) || text.chars().count() >= 4,
+        Kind::List(items) => items.iter().all(is_hidden),
+        Kind::Map(entries) => entries.iter().all(|(_, value)| is_hidden(value)),
+    }
 }
 
 /// Characters of an id at most: files of reports are named after it.

@@ -13,7 +13,7 @@ struct Group {
     what: &'static str,
 }
 
-const GROUPS: [Group; 3] = [
+const GROUPS: [Group; 4] = [
     Group {
         keys: &["status", "header", "body", "json"],
         actions: &["http"],
@@ -21,7 +21,7 @@ const GROUPS: [Group; 3] = [
     },
     Group { keys: &["claims"], actions: &["token"], what: "a token" },
     Group {
-        keys: &["exit", "stdout", "stderr", "output", "lines"],
+        keys: &["stdout", "stderr", "output", "lines"],
         actions: &[
             "join",
             "add_account",
@@ -34,12 +34,32 @@ const GROUPS: [Group; 3] = [
             "wipe",
             "rename",
             "restart",
-            "network",
             "token",
             "run",
             "tool",
         ],
-        what: "an exit code or output",
+        what: "output",
+    },
+    Group {
+        keys: &["exit"],
+        actions: &[
+            "join",
+            "add_account",
+            "remove_account",
+            "leave",
+            "dsregcmd",
+            "autoworkplace",
+            "sign_in",
+            "sign_out",
+            "wipe",
+            "rename",
+            "restart",
+            "token",
+            "run",
+            "tool",
+            "admin",
+        ],
+        what: "an exit code",
     },
 ];
 

@@ -9,6 +9,8 @@ use crate::scenario::finding::{Finding, Span};
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::project::did_you_mean;
 
+use super::fields;
+
 /// Keys of an expectation whose value is a matcher.
 const PLAIN: [&str; 8] =
     ["exit", "stdout", "stderr", "output", "status", "body", "took", "took_virtual"];
@@ -44,10 +46,10 @@ fn expectation<'a>(node: &'a Node, since: &mut Since<'a>, findings: &mut Vec<Fin
         } else if ["devices", "users", "journal"].contains(&name) {
             if let Kind::List(elements) = &value.kind {
                 for element in elements {
-                    rows(element, since, findings);
+                    rows(name, element, since, findings);
                 }
             } else {
-                rows(value, since, findings);
+                rows(name, value, since, findings);
             }
         } else if name == "lines" {
             for line in value.elements() {
@@ -92,18 +94,34 @@ fn matcher_map(name: &str, node: &Node, findings: &mut Vec<Finding>) {
                     .maybe_help(did_you_mean(&key.text, ERROR)),
             );
         }
+        if name == "dsreg" && literal {
+            fields::dsreg(&key.text, &key.at, findings);
+        }
+        if name == "claims" && key.text == "of" {
+            fields::token(value, findings);
+        }
+        if name == "journal" && key.text == "kind" {
+            fields::kind(value, findings);
+        }
+        fields::record(name, &key.text, &key.at, findings);
         matcher(value, findings);
     }
 }
 
-fn rows<'a>(node: &'a Node, since: &mut Since<'a>, findings: &mut Vec<Finding>) {
+fn rows<'a>(subject: &str, node: &'a Node, since: &mut Since<'a>, findings: &mut Vec<Finding>) {
     for (key, value) in node.entries() {
         match key.text.as_str() {
-            "where" | "each" | "some" | "none" => matcher_map("", value, findings),
+            "where" | "each" | "some" | "none" => matcher_map(subject, value, findings),
             "count" => matcher(value, findings),
             "in_order" => {
                 for fields in value.elements() {
-                    matcher_map("", fields, findings);
+                    matcher_map(subject, fields, findings);
+                }
+            }
+            "distinct" | "same" => {
+                let names = value.elements().iter().chain(std::iter::once(value));
+                for (name, at) in names.filter_map(|name| Some((name.text()?, &name.at))) {
+                    fields::record(subject, name, at, findings);
                 }
             }
             "since" => {

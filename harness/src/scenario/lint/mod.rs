@@ -6,8 +6,10 @@
 
 mod faults;
 mod federation;
+mod fields;
 mod file;
 mod fit;
+mod judgement;
 mod later;
 mod matchers;
 mod names;

@@ -18,7 +18,7 @@ use crate::scenario::world::World;
 
 use super::faults::Faults;
 use super::names::Names;
-use super::{fit, later, matchers};
+use super::{fit, judgement, later, matchers};
 
 /// Actions that happen on a machine.
 const ON_MACHINE: [&str; 10] = [
@@ -189,6 +189,7 @@ impl<'a> Walk<'a, '_> {
     fn step(&mut self, step: &'a Node, machine: Option<&'a str>, inherited: bool) {
         self.one_action(step);
         later::step(step, self.findings);
+        judgement::step(step, self.findings);
         if let Some(items) = step.get("for_each") {
             self.texts(items);
             self.names.enter_each(items);
@@ -255,6 +256,7 @@ impl<'a> Walk<'a, '_> {
             let mut since = Vec::new();
             matchers::expectations(invariants, &mut since, self.findings);
             fit::invariants(invariants, self.findings);
+            judgement::asks("invariants", invariants, self.findings);
             for (id, at) in since {
                 self.step_id(id, at);
             }

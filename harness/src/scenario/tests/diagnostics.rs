@@ -75,7 +75,7 @@ fn each_lint_says_what_and_where() {
             &["6:20 no-machine: `join` happens on a machine, and this step names none"],
         ),
         (
-            "  - { id: a, http: { get: x }, expect: { exit: 0, status: 200 } }\n  - { repeat: a, expect: { claims: {}, body: y } }\n  - { check: { status: 200 } }\n",
+            "  - { id: a, http: { get: x }, expect: { exit: 0, status: 200 } }\n  - { repeat: a, expect: { claims: { aud: z }, body: y } }\n  - { check: { status: 200 } }\n",
             &[
                 "6:42 misplaced-expectation: `http` gives no `exit` to look at",
                 "7:28 misplaced-expectation: `http` gives no `claims` to look at",
@@ -142,10 +142,10 @@ fn each_lint_says_what_and_where() {
             ],
         ),
         (
-            "  - check: { devices: { where: { x: { older_than: soon } }, count: { gr: 1 } } }\n",
+            "  - check: { devices: { where: { id: { older_than: soon } }, count: { gr: 1 } } }\n",
             &[
-                "6:51 bad-duration: `soon` is not a duration: a whole number is expected before each unit",
-                "6:70 unknown-operator: there is no operator `gr`",
+                "6:52 bad-duration: `soon` is not a duration: a whole number is expected before each unit",
+                "6:71 unknown-operator: there is no operator `gr`",
             ],
         ),
         (
@@ -206,6 +206,58 @@ fn each_lint_says_what_and_where() {
                 "6:12 missing-key: a token is for either a resource or a scope",
                 "6:22 unknown-app: no app is called `ofice`",
                 "8:31 one-of: a token is for either a resource or a scope",
+            ],
+        ),
+        (
+            "  - { check: {} }\n  - { check: [] }\n  - { check: { because: x } }\n  - { http: { get: x }, expect: { error: {}, json: {} } }\n",
+            &[
+                "6:14 no-expectation: `check` expects nothing",
+                "7:14 no-expectation: `check` expects nothing",
+                "8:14 no-expectation: `check` expects nothing",
+                "9:42 no-expectation: `error` names nothing to look at",
+                "9:52 no-expectation: `json` names nothing to look at",
+            ],
+        ),
+        (
+            "  - { user: alice, check: { access: { app: graph } } }\n  - { for_each: [], clock: { advance: 1m } }\n",
+            &[
+                "6:37 no-expectation: `access` says nothing of how it ends: add `result`, `reason` or `aadsts`",
+                "7:17 no-rows: `for_each` has no element, so nothing would run",
+            ],
+        ),
+        (
+            "  - check: { journal: { where: { kind: acess.denied }, count: 0 } }\n  - check: { journal: { none: { kind: { one_of: [token.*, joined] } } } }\n",
+            &[
+                "6:40 unknown-word: no event of the journal has the kind `acess.denied`",
+                "7:59 unknown-word: no event of the journal has the kind `joined`",
+            ],
+        ),
+        (
+            "  - check: { devices: { each: { accountEnabld: true, revocation.tokensFrom: null } }, users: { distinct: upm } }\n",
+            &[
+                "6:33 unknown-key: a device has no `accountEnabld`",
+                "6:106 unknown-key: a user has no `upm`",
+            ],
+        ),
+        (
+            "  - machine: pc1\n    check: { dsreg: { AzureAdJoind: { is_not: \"YES\" }, Work Account 1.NgcSet: \"NO\" } }\n",
+            &["7:23 unknown-key: `dsregcmd /status` has no `AzureAdJoind`"],
+        ),
+        (
+            "  - token: { resource: graph, flow: password }\n    user: alice\n    expect: { claims: { of: idtoken, sub: x } }\n  - token: { resource: graph, flow: password }\n    user: alice\n    expect: { claims: { of: id_token } }\n",
+            &[
+                "8:29 unknown-word: `of` names the token to look at: access_token or id_token",
+                "11:23 no-expectation: `claims` names nothing to look at",
+            ],
+        ),
+        (
+            "  - sequence: [{ clock: { advance: 1m } }]\n    consistently: { for: 59m, every: 1m }\n  - check: { users: { count: 2 } }\n    eventually: { within: 1m }\n    consistently: { for: -5m, every: 0s }\n  - clock: { advance: -5m }\n",
+            &[
+                "7:5 misplaced-expectation: `consistently` does not repeat the steps of a `sequence`",
+                "10:5 one-of: a step has either `eventually` or `consistently`",
+                "10:26 bad-duration: `-5m` is no time at all: it must be longer than nothing",
+                "10:38 bad-duration: `0s` is no time at all: it must be longer than nothing",
+                "11:23 bad-duration: `advance` only goes forward",
             ],
         ),
         (

@@ -97,7 +97,7 @@ fn a_key_twice_is_refused_at_any_depth() {
     let errors = refused(
         "twice",
         &with_head(
-            "steps:\n  - machine: pc1\n    dsregcmd: /status\n    expect: { exit: 0, dsreg: { A: 1, A: 2 }, exit: 1 }\n    machine: pc1\n",
+            "steps:\n  - machine: pc1\n    dsregcmd: /status\n    expect: { exit: 0, dsreg: { Idp: 1, Idp: 2 }, exit: 1 }\n    machine: pc1\n",
         ),
     );
     let places: Vec<(u32, &str)> = errors.iter().map(|error| (error.line(), error.code)).collect();
