@@ -46,8 +46,9 @@ pub(crate) fn run(arguments: &Ca) -> Exit {
 
 /// The certificate and where it is. The user's own CA is made at the first use; that of a state folder by `serve`.
 fn certificate(state: Option<&Path>) -> Result<(String, String), String> {
-    let path =
-        TlsCa::certificate_path(&stage::ca_folder(state).map_err(|why| why + ", or give --state")?);
+    let path = TlsCa::certificate_path(
+        &stage::ca_folder(state).map_err(|why| format!("{why}, or give --state"))?,
+    );
     if state.is_none() {
         stage::tls()?;
     }

@@ -1,6 +1,5 @@
 //! `linarite check`, `linarite schema`: what can be said of scenarios without running them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;

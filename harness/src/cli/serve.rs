@@ -82,8 +82,9 @@ async fn serve(
     faults: Vec<(String, Fault)>,
 ) -> Result<(), String> {
     let state = arguments.state.as_deref();
-    let ca =
-        TlsCa::certificate_path(&stage::ca_folder(state).map_err(|why| why + ", or give --state")?);
+    let ca = TlsCa::certificate_path(
+        &stage::ca_folder(state).map_err(|why| format!("{why}, or give --state"))?,
+    );
     let mut builder = Emulator::builder()
         .world(world.document)
         .new_clock(world.mode, world.start)

@@ -95,7 +95,9 @@ impl Redactor {
         );
         // The word that asks for a password is none.
         secrets.retain(|(_, secret)| *secret != "generated");
-        secrets.into_iter().for_each(|(label, secret)| self.add(label, secret));
+        for (label, secret) in secrets {
+            self.add(label, secret);
+        }
         Ok(())
     }
 
