@@ -39,11 +39,18 @@ fn all() -> Vec<Key> {
     found
 }
 
-/// A length of time is text whose default reads as one.
-fn kind(key: &Key) -> String {
-    let duration = |text: &String| parse_duration(text).is_some();
+/// A length of time is text whose default reads as one, or is that of another key that is one.
+fn kind(key: &Key, all: &[Key]) -> String {
+    let of_another = |text: &str| {
+        let path = text.strip_prefix("that of `")?.strip_suffix('`')?;
+        let other = all.iter().find(|other| other.path == format!("settings.{path}"))?;
+        parse_duration(other.about.default.as_deref()?)
+    };
+    let duration = |text: &str| parse_duration(text).or_else(|| of_another(text)).is_some();
     match key.kind.as_str() {
-        "text" if key.about.default.as_ref().is_some_and(duration) => "a length of time".to_owned(),
+        "text" if key.about.default.as_deref().is_some_and(duration) => {
+            "a length of time".to_owned()
+        }
         kind => kind.to_owned(),
     }
 }
@@ -75,7 +82,7 @@ pub fn settings() -> Result<String, String> {
     line("|---|---|---|---|---|");
     for key in settings {
         let source = key.about.source.as_deref().unwrap_or_default();
-        line(&format!("{} {} |", row(key), cell(source)));
+        line(&format!("{} {} |", row(key, &all), cell(source)));
     }
     let mut section = "";
     for key in others {
@@ -89,16 +96,16 @@ pub fn settings() -> Result<String, String> {
         match &key.about.source {
             Some(source) => line(&format!(
                 "{} (Because of: {}) |",
-                row(key).trim_end_matches(" |"),
+                row(key, &all).trim_end_matches(" |"),
                 cell(source)
             )),
-            None => line(&row(key)),
+            None => line(&row(key, &all)),
         }
     }
     Ok(page)
 }
 
-fn row(key: &Key) -> String {
+fn row(key: &Key, all: &[Key]) -> String {
     let about = &key.about;
     let default = match (&about.default, &about.in_2017) {
         (Some(now), Some(then)) => format!("{now}; in 2017 {then}"),
@@ -108,7 +115,7 @@ fn row(key: &Key) -> String {
     format!(
         "| `{}` | {} | {} | {} |",
         key.path,
-        cell(&kind(key)),
+        cell(&kind(key, all)),
         cell(&default),
         cell(&about.text)
     )
