@@ -110,10 +110,14 @@ async fn serve(
     let at = SocketAddr::from(([127, 0, 0, 1], arguments.control_port));
     let control = Control::start(at, None).await.map_err(|error| error.to_string())?;
     control.worlds().register_behind(Arc::clone(emulator.world()), emulator.proxy_url());
-    let codes = tokio::task::spawn_blocking(|| super::explain::codes("scenarios".as_ref()));
-    control.explain(codes.await.map_err(|error| error.to_string())??);
     let mut signals = Signals::new()?;
     output::line(&greeting(&emulator, &control, &ca.display().to_string()));
+    // Nobody waits for this: until it is done, codes are explained without the scenarios that show them.
+    match tokio::task::spawn_blocking(|| super::explain::codes("scenarios".as_ref())).await {
+        Ok(Ok(codes)) => control.explain(codes),
+        Ok(Err(missing)) => output::problem(&missing),
+        Err(error) => output::problem(&error.to_string()),
+    }
     signals.next().await;
     for id in emulator.world().faults.never_struck() {
         output::problem(&told_idle(&id));

@@ -121,6 +121,8 @@ pub struct Device {
     pub standing: Standing,
     /// Whether it is managed, and compliant.
     pub management: Management,
+    /// Whether whoever registered it had proved a second factor. The device then counts as one for its owner.
+    pub second_factor: bool,
 }
 
 impl Device {

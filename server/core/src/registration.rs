@@ -135,6 +135,7 @@ pub fn joined(
         on_premises: None,
         standing: Standing::default(),
         management: Management::default(),
+        second_factor: false,
     }
 }
 
@@ -218,6 +219,7 @@ pub(crate) fn pending(
         on_premises: Some(on_premises),
         standing,
         management: Management::default(),
+        second_factor: false,
     }
 }
 
@@ -396,6 +398,7 @@ mod tests {
             on_premises: None,
             standing: Standing::default(),
             management: Management::default(),
+            second_factor: false,
         }
     }
 

@@ -157,6 +157,7 @@ impl Directory {
                     on_premises: new.on_premises,
                     standing: Standing::default(),
                     management: Management::default(),
+                    second_factor: false,
                 };
                 rows::put_device(c, &device)?;
                 rows::count_device(c, &device, 1)?;

@@ -115,6 +115,7 @@ impl Directory {
                 let (key, issued) = issue(device_id, Made::RecordAndKey)?;
                 let device =
                     joined(join.kind, object_id, device_id, join.particulars, key, &user, join.now);
+                let device = Device { second_factor: join.second_factor, ..device };
                 rows::put_device(c, &device)?;
                 rows::count_device(c, &device, 1)?;
                 Ok(Ok(Joined { device, user: Some(user), issued }))

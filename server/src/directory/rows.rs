@@ -13,7 +13,7 @@ use super::DirectoryError;
 /// The columns of a device, in the order in which [`device`] reads them.
 pub(super) const DEVICE: &str = "object_id, device_id, name, os, os_version, trust, owner, created, registered, \
      activity, thumbprint, alt_security_id, transport_key, sid, computer_certificate, disabled_made, disabled_tokens, \
-     disabled_resources, epoch, managed, compliant";
+     disabled_resources, epoch, managed, compliant, second_factor";
 
 /// The columns of a tombstone, in the order in which [`tombstone`] reads them.
 pub(super) const TOMBSTONE: &str = "device_id, object_id, name, trust, thumbprint, alt_security_id, transport_key, \
@@ -96,6 +96,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         on_premises: sid.zip(certificate).map(|(sid, certificate)| OnPremises { sid, certificate }),
         standing: Standing { disabled: revocation(row, 15)?, deleted: None, epoch: row.get(18)? },
         management: Management { managed: row.get(19)?, compliant: row.get(20)? },
+        second_factor: row.get(21)?,
     })
 }
 
@@ -156,7 +157,7 @@ pub(super) fn put_device_in(
     let on_premises = device.on_premises.as_ref();
     c.prepare_cached(&format!(
         "INSERT OR REPLACE INTO {table} (name_key, {DEVICE}) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
     ))?
     .execute(params![
         fold(&device.display_name),
@@ -181,6 +182,7 @@ pub(super) fn put_device_in(
         device.standing.epoch,
         device.management.managed,
         device.management.compliant,
+        device.second_factor,
     ])?;
     Ok(())
 }

@@ -144,6 +144,10 @@ CREATE TABLE deleted_devices (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deleted_devices_by_until ON deleted_devices (until);
 ",
+    "
+ALTER TABLE devices ADD COLUMN second_factor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deleted_devices ADD COLUMN second_factor INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// Brings a database to the newest version and sets how the connection works.

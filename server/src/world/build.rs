@@ -418,6 +418,7 @@ impl Builder {
             on_premises,
             standing: Standing { disabled, ..Standing::default() },
             management: Management { managed: file.managed, compliant: file.compliant },
+            second_factor: false,
         }
     }
 

@@ -71,6 +71,7 @@ fn device(trust: TrustType, compliant: bool, registered: bool) -> KnownDevice {
         on_premises: None,
         standing: Standing::default(),
         management: Management { managed: Some(compliant), compliant: Some(compliant) },
+        second_factor: false,
     })
 }
 

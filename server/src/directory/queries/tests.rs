@@ -55,6 +55,7 @@ fn device(number: u8) -> Device {
         on_premises: None,
         standing: Standing::default(),
         management: Management::default(),
+        second_factor: false,
     }
 }
 

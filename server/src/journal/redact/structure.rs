@@ -29,7 +29,7 @@ const MEMBERS: [&str; 14] = [
     "tgt",
 ];
 /// Parameters whose values are secrets in forms and queries.
-const PARAMETERS: [&str; 4] = ["code", "request", "wresult", "x-ms-refreshtokencredential"];
+const PARAMETERS: [&str; 5] = ["code", "otc", "request", "wresult", "x-ms-refreshtokencredential"];
 /// What the elements of security tokens hold that are none: a certificate request, or the certificate that was made of it.
 const NO_TOKENS: [&str; 2] = ["#PKCS10\"", "ProvisionDoc\""];
 /// Headers whose values are secrets in whole or in part.

@@ -103,6 +103,26 @@ pub(super) fn signed_out() -> String {
     template.render().unwrap_or_default()
 }
 
+/// What the page of a form says in its settings, and why it is shown when something was missing.
+fn form_values(call: &Call, page: &str, ctx: &str, action: &str, shown: Option<&Shown>) -> Value {
+    let mut values = json!({
+        "pgid": page,
+        "urlPost": action,
+        "sFT": ctx,
+        "sFTName": "flowToken",
+        "sCtx": ctx,
+        "canary": call.request_id.to_string(),
+        "sessionId": call.correlation_id.to_string(),
+        "correlationId": call.correlation_id.to_string(),
+    });
+    if let (Some(shown), Value::Object(members)) = (shown, &mut values) {
+        members.insert("sErrorCode".to_owned(), shown.code.to_string().into());
+        members.insert("iErrorCode".to_owned(), shown.code.into());
+        members.insert("sErrTxt".to_owned(), shown.text.as_str().into());
+    }
+    values
+}
+
 /// The sign-in form.
 pub(super) fn sign_in(
     call: &Call,
@@ -112,21 +132,7 @@ pub(super) fn sign_in(
     login: &str,
     refused: Option<&Shown>,
 ) -> Reply {
-    let mut values = json!({
-        "pgid": "ConvergedSignIn",
-        "urlPost": action,
-        "sFT": ctx,
-        "sFTName": "flowToken",
-        "sCtx": ctx,
-        "canary": call.request_id.to_string(),
-        "sessionId": call.correlation_id.to_string(),
-        "correlationId": call.correlation_id.to_string(),
-    });
-    if let (Some(shown), Value::Object(members)) = (refused, &mut values) {
-        members.insert("sErrorCode".to_owned(), shown.code.to_string().into());
-        members.insert("iErrorCode".to_owned(), shown.code.into());
-        members.insert("sErrTxt".to_owned(), shown.text.as_str().into());
-    }
+    let values = form_values(call, "ConvergedSignIn", ctx, action, refused);
     rendered(
         StatusCode::OK,
         &SignIn {
@@ -151,21 +157,7 @@ pub(super) fn second_factor(
     shown: Option<&Shown>,
     again: bool,
 ) -> Reply {
-    let mut values = json!({
-        "pgid": "ConvergedTFA",
-        "urlPost": action,
-        "sFT": ctx,
-        "sFTName": "flowToken",
-        "sCtx": ctx,
-        "canary": call.request_id.to_string(),
-        "sessionId": call.correlation_id.to_string(),
-        "correlationId": call.correlation_id.to_string(),
-    });
-    if let (Some(shown), Value::Object(members)) = (shown, &mut values) {
-        members.insert("sErrorCode".to_owned(), shown.code.to_string().into());
-        members.insert("iErrorCode".to_owned(), shown.code.into());
-        members.insert("sErrTxt".to_owned(), shown.text.as_str().into());
-    }
+    let values = form_values(call, "ConvergedTFA", ctx, action, shown);
     rendered(
         StatusCode::OK,
         &SecondFactor {

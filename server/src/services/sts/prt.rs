@@ -5,11 +5,12 @@
 //! requests are decoration, are strings with one client, and are not judged; the nonce is what makes a request fresh.
 //! A device may also ask for itself ([`device_token`]). Left out: user certificates, protocol 4.0.
 
-use linarite_core::device::{DeviceKey, ShownCertificate};
+use linarite_core::device::{DeviceKey, KnownDevice, ShownCertificate};
 use linarite_core::grant::may_derive_the_first_way;
 use linarite_core::instant::Instant;
 use linarite_core::refusal::{DeviceRefusal, GrantRefusal};
 use linarite_core::registration::{FittingClock, span_fits};
+use linarite_core::second_factor::is_device;
 use linarite_core::signin::GrantKind;
 use serde::Deserialize;
 
@@ -20,6 +21,7 @@ use super::issue::{Issue, signed};
 use super::refuse::Refused;
 use super::request::{Parameters, known_client, wanted};
 use super::saml::{self, SAML_1, SAML_2};
+use super::second_factor;
 use super::token::{Answer, JWT_BEARER, enter, may_redeem, note_holder};
 use crate::clock::Clock;
 use crate::directory::{DeviceEvidence, OnceMark, Purpose, Session, SignIn, UserEvidence, UserKey};
@@ -108,7 +110,7 @@ async fn request_prt(
     let shown = shown_certificate(call, jws)?;
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
     let mark = check_nonce(call, payload.request_nonce.as_deref())?;
-    let Shows { user, amr, auth_time, once } = user_evidence(call, payload)?;
+    let Shows { user, mut amr, auth_time, once } = user_evidence(call, payload)?;
     let once = std::iter::once(mark).chain(once).collect();
     let sign_in = SignIn {
         user,
@@ -119,6 +121,10 @@ async fn request_prt(
     };
     let typed = payload.username.clone().unwrap_or_default();
     let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", typed))?;
+    if matches!(&session.device, Some(KnownDevice::Present(own)) if is_device(own, session.user.id))
+    {
+        second_factor::note_in(&mut amr);
+    }
     let key = transport_key(&session)?;
     let session_key: [u8; 32] = call.world.entropy.draw(Stream::SessionKey);
     let wrapped =

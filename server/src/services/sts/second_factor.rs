@@ -22,6 +22,13 @@ use crate::services::reply::Reply;
 /// The word for it in `amr`.
 const WORD: &str = "mfa";
 
+/// Says in `amr` that a second factor was proved.
+pub(super) fn note_in(amr: &mut Vec<String>) {
+    if !amr.iter().any(|word| is_second_factor(word)) {
+        amr.push(WORD.to_owned());
+    }
+}
+
 /// Asks for the code. `again`: the one before was wrong.
 pub(super) fn ask(
     call: &Call,
@@ -63,9 +70,7 @@ pub(super) async fn submitted(
     }
     call.note("second_factor", "proved");
     let mut amr = proved.amr.clone();
-    if !amr.iter().any(|word| is_second_factor(word)) {
-        amr.push(WORD.to_owned());
-    }
+    note_in(&mut amr);
     let sign_in = SignIn {
         user: proved.user(GrantKind::Token)?,
         device: proved.device()?,
