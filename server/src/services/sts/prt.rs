@@ -121,7 +121,7 @@ async fn request_prt(
     };
     let typed = payload.username.clone().unwrap_or_default();
     let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", typed))?;
-    if matches!(&session.device, Some(KnownDevice::Present(own)) if is_device(own, session.user.id))
+    if matches!(session.device.as_deref(), Some(KnownDevice::Present(own)) if is_device(own, session.user.id))
     {
         second_factor::note_in(&mut amr);
     }
