@@ -89,6 +89,7 @@ mod tests {
             on_premises: None,
             standing: Standing::default(),
             management: Management { managed: Some(true), compliant: Some(true) },
+            second_factor: false,
         }
     }
 

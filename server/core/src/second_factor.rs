@@ -27,7 +27,6 @@ mod tests {
     use super::*;
     use crate::device::Management;
     use crate::ids::{DeviceId, Guid, ObjectId};
-    use crate::instant::Span;
     use crate::revocation::Standing;
 
     fn id(number: u8) -> Guid {

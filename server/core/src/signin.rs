@@ -532,6 +532,7 @@ mod tests {
             on_premises: None,
             standing: Standing::default(),
             management: Management::default(),
+            second_factor: false,
         }
     }
 
