@@ -55,21 +55,18 @@ impl Printed {
         if error { &mut self.stderr } else { &mut self.stdout }.take(part);
         let [out, err] = &mut self.begun;
         let begun = if error { err } else { out };
-        match part.iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => {
-                let (whole, rest) = part.split_at(end + 1);
+        if let Some(end) = part.iter().rposition(|byte| *byte == b'\n') {
+            let (whole, rest) = part.split_at(end + 1);
+            self.both.take(begun);
+            self.both.take(whole);
+            begun.clear();
+            begun.extend_from_slice(rest);
+        } else {
+            begun.extend_from_slice(part);
+            // Who never ends a line is not waited for.
+            if begun.len() > KEPT {
                 self.both.take(begun);
-                self.both.take(whole);
                 begun.clear();
-                begun.extend_from_slice(rest);
-            }
-            None => {
-                begun.extend_from_slice(part);
-                // Who never ends a line is not waited for.
-                if begun.len() > KEPT {
-                    self.both.take(begun);
-                    begun.clear();
-                }
             }
         }
     }

@@ -43,7 +43,7 @@ impl Instance {
             return clean;
         }
         let digits = secret_of(0, "case", &own);
-        clean + &to_hex(digits.get(..4).unwrap_or_default())
+        format!("{clean}{}", to_hex(digits.get(..4).unwrap_or_default()))
     }
 
     /// What it needs of this machine.
@@ -59,9 +59,10 @@ impl Instance {
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let mut search = Search::default();
     for path in paths {
-        let looked = match path.is_dir() {
-            true => search.below(path),
-            false => std::fs::metadata(path).map(|_| search.take(path.clone())),
+        let looked = if path.is_dir() {
+            search.below(path)
+        } else {
+            std::fs::metadata(path).map(|_| search.take(path.clone()))
         };
         looked.map_err(|error| (path.clone(), error))?;
     }

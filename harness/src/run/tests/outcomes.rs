@@ -84,11 +84,12 @@ always:
 ")
     .await;
     assert_eq!(ran.verdicts(), [Verdict::Timeout], "{}", ran.failures());
-    let end = |event: &RunEvent| match event {
-        RunEvent::StepEnd { step, verdict, output, failure, .. } => {
+    let end = |event: &RunEvent| {
+        if let RunEvent::StepEnd { step, verdict, output, failure, .. } = event {
             Some((*step, *verdict, output.clone(), failure.clone()))
+        } else {
+            None
         }
-        _ => None,
     };
     let ends: Vec<_> = ran.events.iter().filter_map(end).collect();
     assert_eq!(ends.len(), 3);

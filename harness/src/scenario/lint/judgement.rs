@@ -108,12 +108,12 @@ fn empty(name: &Key, value: &Node, nothing: &mut impl FnMut(&Node, String)) {
                 }
             }
         }
-        "access" if matches!(value.kind, Kind::Map(_)) => {
-            if ["result", "reason", "aadsts"].iter().all(|key| value.get(key).is_none()) {
-                let title =
-                    "`access` says nothing of how it ends: add `result`, `reason` or `aadsts`";
-                nothing(value, title.to_owned());
-            }
+        "access"
+            if matches!(value.kind, Kind::Map(_))
+                && ["result", "reason", "aadsts"].iter().all(|key| value.get(key).is_none()) =>
+        {
+            let title = "`access` says nothing of how it ends: add `result`, `reason` or `aadsts`";
+            nothing(value, title.to_owned());
         }
         _ => {}
     }
