@@ -180,6 +180,10 @@ impl<'a> Plan<'a> {
                 }
             }
         }
+        // An id leads past the owner, who is asked about all the same.
+        if let Some(owner) = self.query.owner.filter(|_| !matches!(self.lead, Lead::Owner(_))) {
+            sql.push(" AND owner = ").bind(rows::id(owner.guid()).to_vec());
+        }
         if let Some(cursor) = from {
             self.beyond(sql, cursor);
         }

@@ -512,3 +512,20 @@ async fn users_are_found_by_id_and_counted_only_when_that_is_asked() {
     assert_eq!(nobody, BTreeMap::new());
     assert_eq!(directory.list_users(None, 1, false).await.unwrap().count, None);
 }
+
+#[tokio::test]
+async fn an_id_leads_to_no_device_of_another_owner() {
+    let owned = |number, owner| Device { owner: Some(UserId::new(guid(owner))), ..device(number) };
+    let directory = filled(vec![owned(1, 1), owned(2, 2)]).await;
+    let ask = async |filter: Option<Filter>, hidden: Vec<DeviceId>| {
+        let owner = Some(UserId::new(guid(1)));
+        let query = DeviceQuery { owner, filter, hidden, count: true, ..DeviceQuery::default() };
+        let page = directory.list_devices(query).await.unwrap().unwrap();
+        (page.items.len(), page.count, page.hidden)
+    };
+    let of = |number| Some(Filter::Is(Test::DeviceId(device(number).device_id)));
+    assert_eq!(ask(of(1), vec![]).await, (1, Some(1), 0));
+    assert_eq!(ask(of(2), vec![]).await, (0, Some(0), 0));
+    assert_eq!(ask(None, vec![device(2).device_id]).await, (1, Some(1), 0));
+    assert_eq!(ask(None, vec![device(1).device_id]).await, (0, Some(0), 1));
+}
