@@ -22,9 +22,9 @@ pub(crate) struct Client {
     /// The machine; made when it is not known yet
     #[arg(long, default_value = "PC-1", value_name = "NAME", global = true)]
     machine: String,
-    /// Operating system of a new machine
-    #[arg(long, default_value = "windows-10", value_name = "OS", global = true)]
-    os: Os,
+    /// Operating system of a new machine; windows-10 when not given
+    #[arg(long, value_name = "OS", global = true)]
+    os: Option<Os>,
     /// The Windows user who acts
     #[arg(long, value_name = "NAME", global = true)]
     windows_user: Option<String>,
@@ -113,6 +113,15 @@ enum Act {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The autoworkplace tool of a down-level Windows: /i, /j, /l
+    Autoworkplace {
+        /// The domain user it runs for
+        #[arg(long)]
+        user: Option<String>,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Get-MsolDevice: list device records, by no machine
     #[command(name = "get-msoldevice")]
     GetMsolDevice(CmdletLine),
@@ -143,7 +152,8 @@ impl Act {
             | Self::SignOut
             | Self::Wipe
             | Self::Token { .. }
-            | Self::Dsregcmd { .. } => None,
+            | Self::Dsregcmd { .. }
+            | Self::Autoworkplace { .. } => None,
         }
     }
 }
@@ -227,6 +237,9 @@ async fn act(arguments: Client) -> Result<Outcome, String> {
         Act::Dsregcmd { arguments } => {
             machine.dsregcmd(&wire, &arguments.join(" "), true, who).await
         }
+        Act::Autoworkplace { user, arguments } => {
+            machine.autoworkplace(&wire, &arguments.join(" "), who, user.as_deref()).await
+        }
         Act::GetMsolDevice(_)
         | Act::EnableMsolDevice(_)
         | Act::DisableMsolDevice(_)
@@ -272,13 +285,27 @@ fn load(file: &PathBuf, arguments: &Client, wire: &Wire) -> Result<Machine, Stri
                     file.display()
                 )
             })?;
-            Ok(Machine::restore(state, wire))
+            let machine = Machine::restore(state, wire);
+            let spec = machine.spec();
+            let other_os = arguments.os.is_some_and(|os| os != spec.os);
+            let domain = arguments.domain.as_ref();
+            let other_domain = domain.is_some_and(|domain| Some(domain) != spec.domain.as_ref());
+            if other_os || other_domain {
+                return Err(format!(
+                    "`{}` is known already, with {}{}: --os and --domain are for a new machine; delete {} to start anew",
+                    arguments.machine,
+                    spec.os.key(),
+                    spec.domain.as_ref().map_or_else(String::new, |domain| format!(" in {domain}")),
+                    file.display()
+                ));
+            }
+            Ok(machine)
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Ok(Machine::new(MachineSpec {
                 key: arguments.machine.to_lowercase(),
                 name: arguments.machine.clone(),
-                os: arguments.os,
+                os: arguments.os.unwrap_or_default(),
                 windows_users: arguments.windows_user.iter().cloned().collect(),
                 domain: arguments.domain.clone(),
                 layout: arguments.layout,

@@ -11,7 +11,7 @@ use super::signals::Signals;
 use super::{Exit, environment, output};
 use crate::report::{Console, JsonLines, Junit, Report};
 use crate::run::needs::Surroundings;
-use crate::run::plan::{Tags, expand, find, read};
+use crate::run::plan::{Other, Tags, expand, find, read};
 use crate::run::{Options, Stop, Tell, process};
 
 #[derive(Debug, Args)]
@@ -113,6 +113,12 @@ pub(crate) async fn run(arguments: Run) -> Exit {
         Ok(files) => files,
         Err((path, error)) => return usage(&format!("{}: {error}", path.display())),
     };
+    if let Some(path) = files.iter().find(|path| Other::of(path).is_some()) {
+        let path = path.display();
+        return usage(&format!(
+            "{path} is no scenario: `linarite check` looks at it, nothing of it runs"
+        ));
+    }
     let mut scenarios = Vec::new();
     let mut invalid = false;
     for loaded in read(&files) {

@@ -162,7 +162,9 @@ pub enum RunEvent {
         expected: String,
         /// What was there.
         actual: String,
-        /// Where it is written.
+        /// The file it is written in: the scenario, or an action file.
+        file: String,
+        /// In which line.
         line: u32,
         /// And in which column.
         column: u32,

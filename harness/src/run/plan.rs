@@ -13,7 +13,9 @@ use serde_json::{Map, Value};
 use super::events::Name;
 use crate::scenario::decode::Entries;
 use crate::scenario::finding::Span;
-use crate::scenario::{Finding, Loaded, NotText, Project, Row, Scenario, load};
+use crate::scenario::{
+    Finding, Loaded, NotText, Project, Row, Scenario, load, load_action, load_world,
+};
 
 /// One scenario, or one row of its table, to be run in a world of its own.
 #[derive(Clone, Debug)]
@@ -112,10 +114,51 @@ impl Search {
 pub fn read(paths: &[PathBuf]) -> Vec<Loaded> {
     let reader = |path: &Path| read_file(path);
     let project = Project::at(Path::new(""), &reader);
-    let mut all: Vec<Loaded> = paths.iter().map(|path| load(path, &project)).collect();
+    let mut all: Vec<Loaded> = paths
+        .iter()
+        .map(|path| match Other::of(path) {
+            None => load(path, &project),
+            Some(other) => Loaded { scenario: None, findings: other.findings(path, &project) },
+        })
+        .collect();
     all.iter_mut().for_each(check_world);
     check_ids(&mut all);
     all
+}
+
+/// A file that scenarios use and that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Other {
+    /// A world.
+    World,
+    /// An action file.
+    Action,
+}
+
+impl Other {
+    /// What a path is called, when it is not called a scenario.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(".world.yaml") {
+            return Some(Self::World);
+        }
+        name.ends_with(".action.yaml").then_some(Self::Action)
+    }
+
+    fn findings(self, path: &Path, project: &Project<'_>) -> Vec<Finding> {
+        if self == Self::Action {
+            return load_action(path, project);
+        }
+        let (world, mut findings) = load_world(path, project);
+        let document = world.as_ref().and_then(|world| Some((world, world.value(&()).ok()?)));
+        if let Some((world, document)) = document.filter(|_| findings.is_empty()) {
+            let problems = linarite_server::world::plan(&document, 0, Instant::from_millis(0));
+            let problems = problems.err().into_iter().flatten();
+            findings
+                .extend(problems.map(|problem| world.finding(&problem.pointer, &problem.message)));
+        }
+        findings
+    }
 }
 
 /// Reports ids that two files have: reports and worlds are told apart by them.
@@ -138,6 +181,13 @@ fn check_ids(all: &mut [Loaded]) {
 /// Adds what the server's own reader says of a scenario's world and faults, for each row that makes another one of them.
 fn check_world(loaded: &mut Loaded) {
     let Some(scenario) = loaded.runnable() else { return };
+    if scenario.node.get("world").is_none() {
+        let at = scenario.node.at.clone();
+        let finding = Finding::error("scn::missing-key", at, "there is no `world`");
+        let help = "`world: { use: contoso }` is the one that every linarite brings along";
+        loaded.findings.push(finding.help(help));
+        return;
+    }
     let mut found = Vec::new();
     let mut seen: Vec<Value> = Vec::new();
     for row in scenario.rows() {

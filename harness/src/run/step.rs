@@ -478,6 +478,7 @@ impl Runner {
                 ok: judged.outcome.ok,
                 expected: self.stage.shown(&judged.outcome.expected),
                 actual: self.stage.shown(&judged.outcome.actual),
+                file: judged.at.path().display().to_string(),
                 line: judged.at.line,
                 column: judged.at.column,
             });

@@ -102,6 +102,13 @@ pub fn load(path: &Path, project: &Project<'_>) -> Loaded {
 
 fn load_into(path: &Path, project: &Project<'_>, findings: &mut Vec<Finding>) -> Option<Scenario> {
     let node = project.open(path, None, findings)?;
+    if node.is_null() {
+        let finding = Finding::error("scn::wrong-type", node.at.clone(), "the file is empty");
+        findings.push(
+            finding.help("a scenario begins with `linarite: 1` and has `id`, `world` and `steps`"),
+        );
+        return None;
+    }
     check_version(&node, true, findings);
     let file = ScenarioFile::from_node(&node, findings);
     if !matches!(node.kind, Kind::Map(_)) {
@@ -139,6 +146,23 @@ fn load_into(path: &Path, project: &Project<'_>, findings: &mut Vec<Finding>) ->
         actions,
         actions_folder: project.actions.clone(),
     })
+}
+
+/// Reads an action file for its own sake. Who uses it may name machines and users, so that little is known of those.
+pub fn load_action(path: &Path, project: &Project<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(node) = project.open(path, None, &mut findings) {
+        check_version(&node, true, &mut findings);
+        let _read = ActionFile::from_node(&node, &mut findings);
+        let mut opened = BTreeMap::new();
+        if let Some(steps) = node.get("steps") {
+            let mut above = vec![path.to_owned()];
+            open_actions(steps, project, &mut above, &mut opened, &mut findings);
+        }
+        lint::action_only(&node, &opened, project, &mut findings);
+    }
+    lint::sort(&mut findings);
+    findings
 }
 
 /// The steps inside a step, of a `sequence` or of a `fault` that runs meanwhile.

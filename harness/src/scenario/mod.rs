@@ -23,7 +23,7 @@ mod world;
 pub mod yaml;
 
 pub use finding::{Finding, Severity, Source, Span};
-pub use load::{Loaded, Scenario, load};
+pub use load::{Loaded, Scenario, load, load_action};
 pub use node::{Key, Kind, Node};
 pub use project::{NotText, Project};
 pub use rows::Row;

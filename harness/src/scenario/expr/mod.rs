@@ -186,11 +186,27 @@ impl ExprError {
     pub fn finding(&self, at: &Span) -> Finding {
         // Text in quotes begins a byte later than its span; with escapes in it the whole is marked.
         let source = at.text();
-        let shift = usize::from(source.starts_with(['"', '\'']));
-        let place = if source.contains(['\\', '\n']) {
+        let single = source.starts_with('\'');
+        let shift = usize::from(single || source.starts_with('"'));
+        let place = if source.contains('\n') || !single && source.contains('\\') {
             at.clone()
         } else {
-            at.part(self.range.start + shift..self.range.end + shift)
+            // Between single quotes a quote is written twice.
+            let written = |to: usize| {
+                let mut read = 0;
+                let mut letters = source.get(shift..).unwrap_or_default().char_indices().peekable();
+                while let Some((at, letter)) = letters.next() {
+                    if read >= to {
+                        return shift + at;
+                    }
+                    read += letter.len_utf8();
+                    if single && letter == '\'' {
+                        letters.next();
+                    }
+                }
+                source.len().saturating_sub(shift)
+            };
+            at.part(written(self.range.start)..written(self.range.end))
         };
         Finding::error(self.code, place, &self.title).maybe_help(self.help.clone())
     }

@@ -5,6 +5,8 @@ use crate::scenario::finding::{Finding, Span};
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::world::World;
 
+use super::names::Names;
+
 /// Keys of a scenario file.
 const FILE: [&str; 3] = ["lab", "serial", "locks"];
 
@@ -108,6 +110,17 @@ pub(super) fn step(step: &Node, findings: &mut Vec<Finding>) {
     for (_, from) in step.get("capture").map_or(&[][..], Node::entries) {
         if from.text().is_some_and(|text| text.starts_with("xpath:")) {
             findings.push(later("xpath", &from.at));
+        }
+    }
+}
+
+/// The same words where a reference gives them, as far as its values are known before anything runs.
+pub(super) fn words(step: &Node, names: &Names, findings: &mut Vec<Finding>) {
+    for (action, key, words) in WORDS.into_iter().chain([("tool", "name", &TOOLS[..])]) {
+        let Some(node) = step.get(action).and_then(|action| action.get(key)) else { continue };
+        let values = node.text().map(|text| names.values(text)).unwrap_or_default();
+        if let Some(word) = values.iter().find(|value| words.contains(&value.as_str())) {
+            findings.push(later(&format!("{key}: {word}"), &node.at));
         }
     }
 }

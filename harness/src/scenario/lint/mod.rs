@@ -9,6 +9,7 @@ mod federation;
 mod fields;
 mod file;
 mod fit;
+mod idle;
 mod judgement;
 mod later;
 mod matchers;
@@ -38,11 +39,22 @@ pub(crate) fn scenario(
         file::world(world, findings);
         federation::world(&world.node, findings);
         later::world(world, findings);
+        idle::world(world, findings);
     }
     steps::scenario(node, world, actions, project, findings);
     for action in actions.values() {
         steps::action_file(action, world, actions, project, findings);
     }
+}
+
+/// Looks over an action file that stands for itself.
+pub(crate) fn action_only(
+    node: &Node,
+    actions: &BTreeMap<PathBuf, Node>,
+    project: &Project<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    steps::action_file(node, None, actions, project, findings);
 }
 
 /// Looks over a world that stands for itself.
@@ -51,6 +63,7 @@ pub(crate) fn world_only(world: Option<&World>, findings: &mut Vec<Finding>) {
         file::world(world, findings);
         federation::world(&world.node, findings);
         later::world(world, findings);
+        idle::world(world, findings);
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Names {
     rows: Option<Vec<Map<String, Json>>>,
     /// The items of the `for_each` around this point; `None` when they are not known.
     each: Vec<Option<Vec<Json>>>,
+    /// The constants of the file, as they are written.
+    constants: Map<String, Json>,
 }
 
 impl Names {
@@ -59,7 +61,22 @@ impl Names {
             coming: BTreeMap::new(),
             rows: None,
             each: Vec::new(),
+            constants: Map::new(),
         }
+    }
+
+    /// Lets the values of constants be known.
+    pub(super) fn set_constants(&mut self, vars: Option<&Node>) {
+        if let Some(Json::Object(constants)) = vars.map(Node::to_json) {
+            self.constants = constants;
+        }
+    }
+
+    /// All that a text with references comes to over rows and items; nothing when it has none, or when that is not known.
+    pub(super) fn values(&self, text: &str) -> Vec<String> {
+        let template = Some(text).filter(|text| Template::is_needed(text));
+        let template = template.and_then(|text| Template::parse(text).ok());
+        template.and_then(|template| self.expand(&template)).unwrap_or_default()
     }
 
     /// Lets the constants of a file in, or the parameters of an action file.
@@ -134,7 +151,7 @@ impl Names {
         let mut names = Vec::new();
         for row in rows {
             for item in &items {
-                let mut scope = Map::new();
+                let mut scope = self.constants.clone();
                 scope.insert("row".to_owned(), Json::Object(row.clone()));
                 scope.insert("each".to_owned(), item.clone());
                 names.push(template.evaluate(&scope).ok()?.to_string());

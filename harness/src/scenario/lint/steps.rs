@@ -18,7 +18,7 @@ use crate::scenario::world::World;
 
 use super::faults::Faults;
 use super::names::Names;
-use super::{fit, judgement, later, matchers};
+use super::{fit, idle, judgement, later, matchers};
 
 /// Actions that happen on a machine.
 const ON_MACHINE: [&str; 10] = [
@@ -49,6 +49,7 @@ pub(super) fn scenario(
     if node.get("table").or_else(|| node.get("matrix")).is_some() {
         names.set_rows(rows(node).into_iter().map(|(row, _)| row.values).collect());
     }
+    names.set_constants(node.get("vars"));
     for (key, _) in node.get("vars").map_or(&[][..], Node::entries) {
         names.add_var(&key.text, &key.at, findings);
     }
@@ -190,6 +191,8 @@ impl<'a> Walk<'a, '_> {
         self.one_action(step);
         later::step(step, self.findings);
         judgement::step(step, self.findings);
+        idle::step(step, self.findings);
+        later::words(step, &self.names, self.findings);
         if let Some(items) = step.get("for_each") {
             self.texts(items);
             self.names.enter_each(items);
@@ -224,6 +227,7 @@ impl<'a> Walk<'a, '_> {
             self.step_id(id, at);
         }
         self.action(step);
+        self.repeated(step);
         let repeated = literal(step.get("repeat")).map(|(id, _)| self.ids.get(id));
         let judged = repeated.map_or(Some(step), |named| named.map(|named| named.step));
         if let Some(action) = judged.and_then(fit::action).filter(|action| *action != "repeat") {
@@ -249,6 +253,18 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
+    /// Only single acts are repeated.
+    fn repeated(&mut self, step: &Node) {
+        let Some((id, at)) = literal(step.get("repeat")) else { return };
+        let action = self.ids.get(id).and_then(|named| fit::action(named.step)).unwrap_or_default();
+        let holds = self.ids.get(id).is_some_and(|named| inner_steps(named.step).is_some());
+        if holds || ["use", "repeat"].contains(&action) {
+            let title = format!("the step `{id}` is a `{action}`, which is not repeated");
+            self.push("scn::unknown-step", at, title).help =
+                Some("repeat a step that does something itself".to_owned());
+        }
+    }
+
     /// What the file says about its steps as a whole.
     fn of_file(&mut self, node: &'a Node) {
         if let Some(invariants) = node.get("invariants") {
@@ -265,7 +281,7 @@ impl<'a> Walk<'a, '_> {
         if matches!(xfail.kind, Kind::Map(_)) && xfail.get("issue").is_none() {
             let title = "nobody is told where this expected failure is followed up";
             let finding = Finding::warning("scn::xfail-no-issue", xfail.at.clone(), title);
-            self.findings.push(finding.help("add `issue:` with a number or an address"));
+            self.findings.push(finding.help("add `issue:` with an address, or a number in quotes"));
         }
         for step in xfail.get("steps").map_or(&[][..], Node::elements) {
             if let Some((id, at)) = literal(Some(step)) {

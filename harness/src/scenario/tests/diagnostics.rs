@@ -261,6 +261,25 @@ fn each_lint_says_what_and_where() {
             ],
         ),
         (
+            "  - { http: { post: x, json: {}, body: y } }\n  - { check: { users: { since: start } } }\n  - run: { argv: [x], background: web }\n  - run: { stop: web, cwd: z }\n",
+            &[
+                "6:34 one-of: a request has one body: `body` is a second one",
+                "7:25 misplaced-key: `since` says nothing beside `users`: it is for events of the journal",
+                "9:23 misplaced-key: `cwd` says nothing beside `stop`: it is for a command that is started",
+            ],
+        ),
+        (
+            "  - { id: all, sequence: [{ clock: { advance: 1m } }] }\n  - { repeat: all }\n  - for_each: [azure-ad, workplace]\n    machine: pc1\n    join: { kind: $(each) }\n",
+            &[
+                "7:15 unknown-step: the step `all` is a `sequence`, which is not repeated",
+                "10:19 not-emulated: not emulated yet: kind: workplace",
+            ],
+        ),
+        (
+            "  - { check: { value: 'it''s $(nope4)', is: string } }\n",
+            &["6:32 undefined: `nope4` is not defined"],
+        ),
+        (
             "  - use: { file: nope }\n",
             &[
                 "6:18 unreadable: fixtures/actions/nope.action.yaml cannot be read: entity not found",
@@ -344,7 +363,7 @@ steps: [{ id: two, clock: { advance: 1m } }]
 #[test]
 fn a_file_that_is_not_one_at_all_is_one_finding() {
     for (text, expected) in [
-        ("", "1:1 wrong-type: a map is expected, not nothing"),
+        ("", "1:1 wrong-type: the file is empty"),
         ("- a\n", "1:1 wrong-type: a map is expected, not a list"),
         (
             "steps: [\n",
