@@ -7,6 +7,7 @@ use super::{CLIENT, router};
 use crate::control::admin::Admin;
 use crate::edge::Link;
 use crate::services::token::testing::{Answer, TestWorld};
+use crate::world::Service;
 
 const OWN: &str = "https://portal.azure.com";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -330,7 +331,7 @@ async fn a_browser_that_comes_by_plain_http_is_led_to_https_before_it_signs_in()
 async fn a_refused_sign_in_is_shown_in_the_words_that_its_user_was_told() {
     let policies = "policies: [{ id: compliant, apps: [files], grant: [compliant] }]";
     let mut portal = Portal::open(policies).await;
-    let sts = portal.world.beside("login.microsoftonline.com", crate::services::sts::router());
+    let sts = portal.world.beside("login.microsoftonline.com", Service::Sts);
     let form = "client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&grant_type=password&scope=openid&resource=https%3A%2F%2Ffiles.contoso.test&username=bob%40contoso.test&password=Correct-Horse-2";
     let path = "/contoso.test/oauth2/token";
     let told = sts.send(Method::POST, path, None, &[FORM], form).await.json();

@@ -18,8 +18,9 @@ use crate::clock::ClockMode;
 use crate::directory::{DeviceQuery, UserKey};
 use crate::edge::Link;
 use crate::journal::{Event, EventFilter};
+use crate::services::Services;
 use crate::services::call::Call;
-use crate::world::{Start, World, document_from_yaml};
+use crate::world::{Service, Start, World, document_from_yaml};
 
 /// 2026-03-02T09:00:00Z
 pub(in crate::services) const START: Instant = Instant::from_seconds(1_772_442_000);
@@ -89,7 +90,8 @@ impl TestWorld {
     }
 
     /// Another service of the same world.
-    pub(in crate::services) fn beside(&self, host: &'static str, router: Router) -> Self {
+    pub(in crate::services) fn beside(&self, host: &'static str, service: Service) -> Self {
+        let router = Services::new().router(service).clone();
         Self { world: Arc::clone(&self.world), host, router }
     }
 
