@@ -192,11 +192,11 @@ impl<'a> Walk<'a, '_> {
         later::step(step, self.findings);
         judgement::step(step, self.findings);
         idle::step(step, self.findings);
-        later::words(step, &self.names, self.findings);
         if let Some(items) = step.get("for_each") {
             self.texts(items);
             self.names.enter_each(items);
         }
+        later::words(step, &self.names, self.findings);
         let machine = literal(step.get("machine")).map(|(name, _)| name).or(machine);
         self.context(step, machine);
         let here = machine.is_some() || step.get("machine").is_some();
