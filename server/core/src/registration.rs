@@ -3,7 +3,7 @@
 //! MS-DVRJ and its Azure dialect; FAQ A9, A12 to A15. Duplicates live here: by default nothing in a join looks at the name
 //! of the device, so the same computer joined twice is two records. A hybrid join finds its record again, by the id that the
 //! computer object had on premises; that another join does so is what the FAQ leaves open ("might"), and a setting
-//! ([`Rejoin`]).
+//! ([`Rejoin`](crate::tenant::Rejoin)).
 //! Left out: who of the users may join beyond "everyone" and "nobody".
 
 use crate::device::{Device, DeviceKey, Management, OnPremises, TrustType};
