@@ -79,7 +79,7 @@ async fn back(call: &Call) -> Result<Reply, Failed> {
         purpose: wanted.purpose(call, &shown.amr),
     };
     let admitted = admit(call, &sign_in.asked, session, &shown.amr, true).await;
-    Ok(admitted.map_err(|refused| refused.with("user", shown.upn.as_str()))?)
+    Ok(admitted.map_err(|refused| refused.with("user", shown.name.as_str()))?)
 }
 
 /// The one assertion in the answer of a federation server, as it stands there, and its version; or what is wrong.

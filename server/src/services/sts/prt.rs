@@ -110,7 +110,7 @@ async fn request_prt(
     let shown = shown_certificate(call, jws)?;
     let client = known_client(call, payload.client_id.as_deref().unwrap_or_default())?;
     let mark = check_nonce(call, payload.request_nonce.as_deref())?;
-    let Shows { user, mut amr, auth_time, once } = user_evidence(call, payload)?;
+    let Shows { user, mut amr, auth_time, once, name } = user_evidence(call, payload)?;
     let once = std::iter::once(mark).chain(once).collect();
     let sign_in = SignIn {
         user,
@@ -119,8 +119,7 @@ async fn request_prt(
         now: call.now(),
         purpose: Purpose::PrimaryRefreshToken,
     };
-    let typed = payload.username.clone().unwrap_or_default();
-    let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", typed))?;
+    let session = enter(call, sign_in).await.map_err(|refused| refused.with("user", name))?;
     if matches!(session.device.as_deref(), Some(KnownDevice::Present(own)) if is_device(own, session.user.id))
     {
         second_factor::note_in(&mut amr);
@@ -169,6 +168,8 @@ struct Shows {
     auth_time: i64,
     /// What is used up by it, beside the request's own nonce.
     once: Option<OnceMark>,
+    /// What a refusal calls the user; empty when nothing says it.
+    name: String,
 }
 
 fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
@@ -179,8 +180,9 @@ fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
             let upn = payload.username.clone().ok_or_else(|| Refused::missing("username"))?;
             call.note("user", upn.as_str());
             let password = payload.password.clone().unwrap_or_default();
+            let name = upn.clone();
             let user = UserEvidence::Password { upn, password };
-            Ok(Shows { user, amr: words(&["pwd"]), auth_time, once: None })
+            Ok(Shows { user, amr: words(&["pwd"]), auth_time, once: None, name })
         }
         Some("refresh_token") => {
             let text = payload.refresh_token.as_deref();
@@ -191,18 +193,19 @@ fn user_evidence(call: &Call, payload: &Request) -> Result<Shows, Refused> {
             may_redeem(call, known_client(call, id)?, &token)?;
             let user = token.holder.user_and_device()?;
             let Holder { amr, auth_time, .. } = token.holder;
-            Ok(Shows { user, amr, auth_time, once: None })
+            Ok(Shows { user, amr, auth_time, once: None, name: String::new() })
         }
         Some(JWT_BEARER) => {
             let (user, mark) = hello(call, payload)?;
-            Ok(Shows { user, amr: words(&["rsa", "ngcmfa", "mfa"]), auth_time, once: Some(mark) })
+            let amr = words(&["rsa", "ngcmfa", "mfa"]);
+            Ok(Shows { user, amr, auth_time, once: Some(mark), name: String::new() })
         }
         Some(grant @ (SAML_1 | SAML_2)) => {
             let version = if grant == SAML_1 { SamlVersion::V1 } else { SamlVersion::V2 };
             let text = payload.assertion.as_deref();
             let text = text.ok_or_else(|| Refused::missing("assertion"))?;
-            let saml::Federated { user, amr, .. } = saml::vouched(call, text, version)?.user()?;
-            Ok(Shows { user, amr, auth_time, once: None })
+            let saml::Federated { user, amr, name } = saml::vouched(call, text, version)?.user()?;
+            Ok(Shows { user, amr, auth_time, once: None, name })
         }
         Some(other) => {
             let shown: String = other.chars().take(100).collect();

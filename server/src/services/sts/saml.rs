@@ -40,7 +40,10 @@ impl Vouched {
     pub(super) fn user(self) -> Result<Federated, Refused> {
         match self {
             Self::User(user) => Ok(user),
-            Self::Computer(_) => Err(AssertionRefusal::ImmutableIdUnknown.into()),
+            Self::Computer(computer) => {
+                let named = computer.object.or(computer.sid).unwrap_or_default();
+                Err(Refused::from(AssertionRefusal::ImmutableIdUnknown).with("user", named))
+            }
         }
     }
 }
@@ -61,8 +64,8 @@ pub(super) struct Federated {
     pub(super) user: UserEvidence,
     /// How the user proved who it is.
     pub(super) amr: Vec<String>,
-    /// The name that the assertion gives the user, for a refusal.
-    pub(super) upn: String,
+    /// The name that the assertion gives the user, else its immutable id, for a refusal.
+    pub(super) name: String,
 }
 
 /// Reads and judges the assertion of a grant of this type.
@@ -84,6 +87,11 @@ pub(super) fn judged(call: &Call, bytes: &[u8], version: SamlVersion) -> Result<
         call.note("user", upn.as_str());
     }
     let same = |one: &str| one.trim_end_matches('/') == said.issuer.trim_end_matches('/');
+    let name = if upn.is_empty() {
+        said.immutable_id().unwrap_or("without a name").chars().take(200).collect()
+    } else {
+        upn
+    };
     let realms: Vec<&Federation> =
         call.world.federations().iter().filter(|realm| same(&realm.issuer)).collect();
     // Several domains may have one server and one issuer, each with a key of its own.
@@ -112,7 +120,7 @@ pub(super) fn judged(call: &Call, bytes: &[u8], version: SamlVersion) -> Result<
         immutable_id: said.immutable_id(),
     };
     let refuse = |refusal: AssertionRefusal| {
-        Refused::from(refusal).with("issuer", issuer.as_str()).with("user", upn.as_str())
+        Refused::from(refusal).with("issuer", issuer.as_str()).with("user", name.as_str())
     };
     if said.claim(claims::ACCOUNT_TYPE) == Some(ACCOUNT_TYPE) {
         let (object, sid) =
@@ -126,7 +134,7 @@ pub(super) fn judged(call: &Call, bytes: &[u8], version: SamlVersion) -> Result<
     }
     let immutable_id = accept(&shown, call.now()).map_err(refuse)?.to_owned();
     let user = UserEvidence::Assertion { immutable_id, domains };
-    Ok(Vouched::User(Federated { user, amr: amr(said), upn }))
+    Ok(Vouched::User(Federated { user, amr: amr(said), name }))
 }
 
 /// An assertion that cannot be read, and why.

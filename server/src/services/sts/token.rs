@@ -217,7 +217,7 @@ async fn assertion(
     let client = client(call, form)?;
     let text = form.need("assertion")?;
     let wanted = asked(call, form, v2, None)?;
-    let saml::Federated { user, amr, upn } = match saml::vouched(call, text, version)? {
+    let saml::Federated { user, amr, name } = match saml::vouched(call, text, version)? {
         saml::Vouched::User(user) => user,
         saml::Vouched::Computer(computer) => {
             return computer::answer(call, client, &wanted, &computer, v2);
@@ -225,7 +225,7 @@ async fn assertion(
     };
     let shown = Shown::fresh(call, user, &amr);
     let answer = tokens(call, form, client, &wanted, v2, shown).await;
-    answer.map_err(|refused| refused.with("user", upn))
+    answer.map_err(|refused| refused.with("user", name))
 }
 
 /// Asks the directory; a fault of the machine is shown as a refusal that says nothing about it.
