@@ -45,7 +45,17 @@ pub const OPERATIONS: &[&str] = &[
     "devices.delete",
     "users.list",
     "users.get",
+    "mdm.probe",
+    "mdm.discover",
+    "mdm.terms",
+    "mdm.policy",
     "mdm.enrol",
+    "sign-out",
+    "portal.user",
+    "portal.users",
+    "portal.sign-ins",
+    "portal.devices",
+    "portal.device",
     "other",
 ];
 
@@ -233,6 +243,9 @@ fn operation(call: &Call, service: Service) -> &'static str {
         Service::Adfs => by_end(path, &ADFS),
         // The first segment is the version of the one and the tenant of the other.
         Service::Graph | Service::AadGraph => graph(call.method.as_str(), path),
+        Service::Mdm if path == "enrollmentserver/discovery.svc" && call.method == "GET" => {
+            "mdm.probe"
+        }
         Service::Mdm => by_end(path, &MDM),
         Service::Portal => portal(call.method.as_str(), path),
         Service::Resource => "other",
@@ -257,7 +270,12 @@ const ADFS: [(&str, &str); 4] = [
 ];
 
 /// Operations of device management by the end of their path.
-const MDM: [(&str, &str); 1] = [("enrollmentserver/enrollment.svc", "mdm.enrol")];
+const MDM: [(&str, &str); 4] = [
+    ("enrollmentserver/discovery.svc", "mdm.discover"),
+    ("termsofuse.aspx", "mdm.terms"),
+    ("enrollmentserver/policy.svc", "mdm.policy"),
+    ("enrollmentserver/enrollment.svc", "mdm.enrol"),
+];
 
 fn by_end(path: &str, operations: &[(&str, &'static str)]) -> &'static str {
     operations.iter().find(|(end, _)| path.ends_with(end)).map_or("other", |(_, word)| word)
@@ -311,11 +329,18 @@ fn graph(method: &str, path: &str) -> &'static str {
     }
 }
 
-/// What the pages of the portal change, in the words of Graph, as the journal has them.
+/// What the pages of the portal show, and what they change, in the words of Graph, as the journal has them.
 fn portal(method: &str, path: &str) -> &'static str {
     match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
         ("POST", ["devices", _, "enable" | "disable"]) => "devices.update",
         ("POST", ["devices", _, "delete"]) => "devices.delete",
+        (_, ["signin"]) | ("POST", ["signin", "index"]) => "sign-in",
+        ("POST", ["signout"]) => "sign-out",
+        ("GET" | "HEAD", ["users", _, "sign-ins"]) => "portal.sign-ins",
+        ("GET" | "HEAD", [""] | ["users", _]) => "portal.user",
+        ("GET" | "HEAD", ["users"]) => "portal.users",
+        ("GET" | "HEAD", ["devices"]) => "portal.devices",
+        ("GET" | "HEAD", ["devices", _]) => "portal.device",
         _ => "other",
     }
 }

@@ -95,13 +95,32 @@ async fn answer(call: &Call) -> Result<Reply, Refused> {
             let Some(visitor) = session::visitor(call)? else {
                 return sign_in::begin(call, &call.path);
             };
+            let operation = |word: &str| call.note("operation", word);
             match segments.as_slice() {
-                [] => panes::user(call, &visitor, &visitor.user.id.to_string()).await,
-                ["users"] => panes::users(call, &visitor).await,
-                ["users", who] => panes::user(call, &visitor, who).await,
-                ["users", who, "sign-ins"] => panes::sign_ins(call, &visitor, who),
-                ["devices"] => panes::all_devices(call, &visitor).await,
-                ["devices", id] => panes::device(call, &visitor, id),
+                [] => {
+                    operation("portal.user");
+                    panes::user(call, &visitor, &visitor.user.id.to_string()).await
+                }
+                ["users"] => {
+                    operation("portal.users");
+                    panes::users(call, &visitor).await
+                }
+                ["users", who] => {
+                    operation("portal.user");
+                    panes::user(call, &visitor, who).await
+                }
+                ["users", who, "sign-ins"] => {
+                    operation("portal.sign-ins");
+                    panes::sign_ins(call, &visitor, who)
+                }
+                ["devices"] => {
+                    operation("portal.devices");
+                    panes::all_devices(call, &visitor).await
+                }
+                ["devices", id] => {
+                    operation("portal.device");
+                    panes::device(call, &visitor, id)
+                }
                 _ => Err(unknown()),
             }
         }
