@@ -107,7 +107,7 @@ impl Stroke {
             EffectKind::Reply => replies::canned(fault.reply.as_ref()?),
             EffectKind::Aadsts => replies::aadsts(call, fault.aadsts.as_ref()?),
             EffectKind::Drs => replies::drs(call, fault.drs.as_ref()?),
-            EffectKind::SoapFault => replies::soap(fault.soap_fault.as_ref()?),
+            EffectKind::SoapFault => replies::soap(call, fault.soap_fault.as_ref()?),
             EffectKind::Graph => replies::graph(call, self.service, fault.graph.as_ref()?),
             EffectKind::Throttle => {
                 replies::throttled(call, self.service, fault.throttle.as_ref()?)

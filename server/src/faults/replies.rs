@@ -14,7 +14,7 @@ use super::model::{Aadsts, CannedReply, DrsError, GraphError, SoapFault, Throttl
 use crate::services::call::Call;
 use crate::services::envelope;
 use crate::services::reply::uncached;
-use crate::services::soap::{ADDRESSING, SECURITY, SOAP_XML};
+use crate::services::soap::{ADDRESSING, SECURITY, SOAP_XML, id_of};
 use crate::world::Service;
 
 /// What an error says that was given no words.
@@ -119,8 +119,8 @@ pub(super) fn drs(call: &Call, error: &DrsError) -> Answer {
     private(as_json(error.status.unwrap_or(400), &body))
 }
 
-/// A SOAP 1.2 fault, worded as a federation server words it.
-pub(super) fn soap(fault: &SoapFault) -> Answer {
+/// A SOAP 1.2 fault, worded as a federation server words it, that relates to the message it answers.
+pub(super) fn soap(call: &Call, fault: &SoapFault) -> Answer {
     let code = fault.code.strip_prefix("s:").unwrap_or(&fault.code);
     let subcode = fault.subcode.as_deref().map(|subcode| {
         let (prefix, name) = subcode.split_once(':').unwrap_or(("wst", subcode));
@@ -131,7 +131,7 @@ pub(super) fn soap(fault: &SoapFault) -> Answer {
         };
         (vocabulary, name)
     });
-    let body = envelope::soap_fault(code, subcode, &fault.reason, None);
+    let body = envelope::soap_fault(code, subcode, &fault.reason, id_of(&call.body).as_deref());
     with_type(fault.status.unwrap_or(500), SOAP_XML, body.into_bytes())
 }
 

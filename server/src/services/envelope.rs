@@ -8,8 +8,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::reply::escape;
-use super::soap::{ADDRESSING, SOAP};
+use super::soap::{self, ADDRESSING};
 use super::tables::{StsRow, fill};
 use crate::clock::format;
 
@@ -179,18 +178,9 @@ pub fn soap_fault(
     reason: &str,
     relates_to: Option<&str>,
 ) -> String {
-    let relates = relates_to
-        .map(|id| format!("<a:RelatesTo>{}</a:RelatesTo>", escape(id)))
-        .unwrap_or_default();
-    let subcode = subcode.map_or_else(String::new, |(vocabulary, name)| {
-        format!(
-            "<s:Subcode><s:Value xmlns:a=\"{vocabulary}\">a:{}</s:Value></s:Subcode>",
-            escape(name)
-        )
-    });
-    format!(
-        "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\"><s:Header><a:Action s:mustUnderstand=\"1\">{ADDRESSING}/soap/fault</a:Action>{relates}</s:Header><s:Body><s:Fault><s:Code><s:Value>s:{}</s:Value>{subcode}</s:Code><s:Reason><s:Text xml:lang=\"en-US\">{}</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>",
-        escape(code),
-        escape(reason)
-    )
+    let names = subcode
+        .map(|(vocabulary, name)| (format!(" xmlns:a=\"{vocabulary}\""), format!("a:{name}")));
+    let subcode = names.as_ref().map(|(names, name)| (names.as_str(), name.as_str()));
+    let body = soap::fault(&format!("s:{code}"), subcode, reason, "");
+    soap::envelope(&format!("{ADDRESSING}/soap/fault"), relates_to, "", &body)
 }

@@ -1,10 +1,12 @@
-//! Reading SOAP 1.2 messages with WS-Addressing, as far as the enrolment services need them, and writing their faults.
+//! Reading and writing SOAP 1.2 messages with WS-Addressing, for all services that speak it: federation servers, device
+//! registration of older systems, device management.
 //!
 //! Each part is taken from its place and its namespace and may be there once. Messages are bounded in bytes, elements and
-//! depth, and have no document type. Left out: attachments, signatures (the transport protects the message) and SOAP 1.1.
+//! depth, and have no document type. Left out: attachments, signatures (federation servers read their own) and SOAP 1.1.
 
 use roxmltree::{Document, Node};
 
+use super::call::Call;
 use super::reply::escape;
 use crate::keys::saml::xml::{Limits, parse};
 
@@ -28,12 +30,16 @@ pub fn read(body: &[u8]) -> Result<Document<'_>, String> {
 }
 
 /// A message whose envelope was understood.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Message<'a, 'input> {
     /// Its header, when it has one.
     pub header: Option<Node<'a, 'input>>,
     /// Its body.
     pub body: Node<'a, 'input>,
+    /// The action that it asks for.
+    pub action: Option<String>,
+    /// Its id.
+    pub id: Option<String>,
 }
 
 impl<'a, 'input> Message<'a, 'input> {
@@ -43,22 +49,13 @@ impl<'a, 'input> Message<'a, 'input> {
         if !root.has_tag_name((SOAP, "Envelope")) {
             return Err("it is not an envelope of SOAP 1.2".to_owned());
         }
-        Ok(Self { header: one(root, SOAP, "Header")?, body: need(root, SOAP, "Body")? })
-    }
-
-    /// The action that it asks for.
-    pub fn action(&self) -> Result<Option<String>, String> {
-        self.addressing("Action")
-    }
-
-    /// Its id.
-    pub fn message_id(&self) -> Result<Option<String>, String> {
-        self.addressing("MessageID")
-    }
-
-    fn addressing(&self, name: &str) -> Result<Option<String>, String> {
-        let Some(header) = self.header else { return Ok(None) };
-        one(header, ADDRESSING, name)?.map(text).transpose()
+        let header = one(root, SOAP, "Header")?;
+        let addressing = |name| match header {
+            Some(header) => one(header, ADDRESSING, name)?.map(text).transpose(),
+            None => Ok(None),
+        };
+        let (action, id) = (addressing("Action")?, addressing("MessageID")?);
+        Ok(Self { header, body: need(root, SOAP, "Body")?, action, id })
     }
 
     /// The token that its security header carries, with its type.
@@ -69,6 +66,18 @@ impl<'a, 'input> Message<'a, 'input> {
         let kind = token.attribute("ValueType").unwrap_or_default().to_owned();
         Ok(Some((kind, text(token)?)))
     }
+}
+
+/// The id of a message, as far as one can be seen: for the answer to one that is wrong otherwise.
+pub fn id_of(body: &[u8]) -> Option<String> {
+    let document = read(body).ok()?;
+    let root = document.root_element();
+    if !root.has_tag_name((SOAP, "Envelope")) {
+        return None;
+    }
+    let header = one(root, SOAP, "Header").ok()??;
+    let id = text(one(header, ADDRESSING, "MessageID").ok()??).ok()?;
+    Some(id.chars().take(200).collect())
 }
 
 /// The one child with this name; two of them are a mistake.
@@ -108,16 +117,35 @@ pub fn text(node: Node<'_, '_>) -> Result<String, String> {
     whole_text(node).map(|text| text.trim().to_owned())
 }
 
-/// An envelope with this action and these contents of its body.
-pub fn envelope(action: &str, relates_to: Option<&str>, correlation: &str, body: &str) -> String {
+/// An envelope with this action, what else its header holds, and the contents of its body.
+pub fn envelope(action: &str, relates_to: Option<&str>, header: &str, body: &str) -> String {
     let relates = relates_to
         .map(|id| format!("<a:RelatesTo>{}</a:RelatesTo>", escape(id)))
         .unwrap_or_default();
     format!(
-        "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\"><s:Header><a:Action s:mustUnderstand=\"1\">{}</a:Action>{relates}<ActivityId CorrelationId=\"{}\" xmlns=\"http://schemas.microsoft.com/2004/09/ServiceModel/Diagnostics\">{}</ActivityId></s:Header><s:Body>{body}</s:Body></s:Envelope>",
+        "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\"><s:Header><a:Action s:mustUnderstand=\"1\">{}</a:Action>{relates}{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>",
         escape(action),
-        escape(correlation),
-        escape(correlation),
+    )
+}
+
+/// The ids by which the enrolment services let an exchange be found again, for the header of an answer.
+pub fn activity(call: &Call) -> String {
+    format!(
+        "<ActivityId CorrelationId=\"{}\" xmlns=\"http://schemas.microsoft.com/2004/09/ServiceModel/Diagnostics\">{}</ActivityId>",
+        call.correlation_id, call.request_id,
+    )
+}
+
+/// A fault: code and subcode with their prefixes (`s` is the envelope's; what declares another one is `names`), the reason
+/// and what else there is to say of it.
+pub fn fault(code: &str, subcode: Option<(&str, &str)>, reason: &str, detail: &str) -> String {
+    let subcode = subcode.map_or_else(String::new, |(names, subcode)| {
+        format!("<s:Subcode><s:Value{names}>{}</s:Value></s:Subcode>", escape(subcode))
+    });
+    format!(
+        "<s:Fault><s:Code><s:Value>{}</s:Value>{subcode}</s:Code><s:Reason><s:Text xml:lang=\"en-US\">{}</s:Text></s:Reason>{detail}</s:Fault>",
+        escape(code),
+        escape(reason),
     )
 }
 
@@ -129,13 +157,17 @@ mod tests {
 
     const GOOD: &str = "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:a=\"http://www.w3.org/2005/08/addressing\"><s:Header><a:Action>urn:do</a:Action><a:MessageID> urn:uuid:1 </a:MessageID></s:Header><s:Body/></s:Envelope>";
 
+    fn taken_apart(text: &str) -> Result<(Option<String>, Option<String>), String> {
+        let document = read(text.as_bytes())?;
+        Message::of(&document).map(|message| (message.action, message.id))
+    }
+
     #[test]
     fn a_message_says_what_it_wants_and_who_it_is() {
+        let said = taken_apart(GOOD).unwrap();
+        assert_eq!(said, (Some("urn:do".to_owned()), Some("urn:uuid:1".to_owned())));
         let document = read(GOOD.as_bytes()).unwrap();
-        let message = Message::of(&document).unwrap();
-        assert_eq!(message.action().unwrap().as_deref(), Some("urn:do"));
-        assert_eq!(message.message_id().unwrap().as_deref(), Some("urn:uuid:1"));
-        assert_eq!(message.security_token().unwrap(), None);
+        assert_eq!(Message::of(&document).unwrap().security_token().unwrap(), None);
     }
 
     #[test]
@@ -144,25 +176,38 @@ mod tests {
             ("2003/05/soap-envelope", "2001/12/soap-envelope"),
             ("<s:Body/>", ""),
             ("<s:Body/>", "<s:Body/><s:Body/>"),
+            ("<a:MessageID>", "<a:Action>urn:other</a:Action><a:MessageID>"),
+            ("<a:Action>", "<a:MessageID>urn:uuid:2</a:MessageID><a:Action>"),
+            ("urn:do", "urn:<!-- -->do"),
         ] {
-            let changed = GOOD.replace(from, to);
-            let document = read(changed.as_bytes()).unwrap();
-            assert!(Message::of(&document).is_err(), "{changed}");
+            assert!(taken_apart(&GOOD.replace(from, to)).is_err(), "{from}");
         }
-        let twice = GOOD.replace("<a:MessageID>", "<a:Action>urn:other</a:Action><a:MessageID>");
-        let document = read(twice.as_bytes()).unwrap();
-        assert!(Message::of(&document).unwrap().action().is_err());
-        let cut = GOOD.replace("urn:do", "urn:<!-- -->do");
-        let document = read(cut.as_bytes()).unwrap();
-        assert!(Message::of(&document).unwrap().action().is_err());
+    }
+
+    #[test]
+    fn the_id_is_seen_whatever_else_is_wrong() {
+        let id = Some("urn:uuid:1".to_owned());
+        for (from, to, due) in [
+            ("urn:do", "urn:do", &id),
+            ("<s:Body/>", "", &id),
+            ("<a:Action>urn:do</a:Action>", "", &id),
+            ("<s:Body/>", "<s:Body>", &None),
+            ("<a:Action>", "<a:MessageID>urn:uuid:2</a:MessageID><a:Action>", &None),
+            ("2003/05/soap-envelope", "2001/12/soap-envelope", &None),
+        ] {
+            assert_eq!(id_of(GOOD.replace(from, to).as_bytes()), *due, "{from}");
+        }
+        let long = GOOD.replace("urn:uuid:1", &"x".repeat(300));
+        assert_eq!(id_of(long.as_bytes()).unwrap().len(), 200);
     }
 
     #[test]
     fn what_an_envelope_says_is_escaped() {
-        let written = envelope("urn:done", Some("<&>"), "id", "<x/>");
+        let body = fault("s:Sender", Some((" xmlns:x=\"urn:x\"", "x:<&>")), "<&>", "");
+        let written = envelope("urn:done<&>", Some("<&>"), "", &body);
         assert!(written.contains("<a:RelatesTo>&lt;&amp;&gt;</a:RelatesTo>"));
-        let document = read(written.as_bytes()).unwrap();
-        assert_eq!(Message::of(&document).unwrap().action().unwrap().as_deref(), Some("urn:done"));
+        assert_eq!(taken_apart(&written).unwrap().0.as_deref(), Some("urn:done<&>"));
+        assert_eq!(written.matches("&lt;&amp;&gt;").count(), 4);
     }
 
     proptest! {

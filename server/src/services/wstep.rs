@@ -26,19 +26,43 @@ pub const TOKEN_TYPE: &str =
 /// The only kind of request.
 const ISSUE: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512/Issue";
 /// The type of a token of the cloud directory.
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// The other name that such a token goes by.
-const USER_TOKEN: &str = "http://schemas.microsoft.com/5.0.0.0/ConfigurationManager/Enrollment/DeviceEnrollmentUserToken";
+pub const USER_TOKEN: &str = "http://schemas.microsoft.com/5.0.0.0/ConfigurationManager/Enrollment/DeviceEnrollmentUserToken";
 /// Particulars of one request, and characters of each.
 const MOST: (usize, usize) = (64, 4096);
 
 /// A request for a device certificate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// The certificate request, in base64.
+    certificate_request: String,
+    /// What the device says of itself, by name. Some items are there several times by design (network addresses).
+    context: BTreeMap<String, Vec<String>>,
+}
+
+impl Request {
     /// The certificate request; its signature fits.
-    pub csr: Csr,
-    /// What the device says of itself, by name.
-    pub context: BTreeMap<String, String>,
+    pub fn csr(&self) -> Result<Csr, Unread> {
+        Csr::from_base64(&self.certificate_request)
+            .map_err(|error| Unread::CertificateRequest(error.to_string()))
+    }
+
+    /// The first particular with this name; empty when there is none.
+    pub fn first(&self, name: &str) -> &str {
+        self.context.get(name).and_then(|values| values.first()).map_or("", String::as_str)
+    }
+
+    /// The particular with this name, which has to be there once and to be of one to `most` characters.
+    pub fn only(&self, name: &str, most: usize) -> Result<&str, String> {
+        let Some([value]) = self.context.get(name).map(Vec::as_slice) else {
+            return Err(format!("it has no context item {name}, or two"));
+        };
+        if value.is_empty() || value.chars().count() > most {
+            return Err(format!("{name} is empty or longer than {most} characters"));
+        }
+        Ok(value)
+    }
 }
 
 /// Why a request was not read.
@@ -50,20 +74,28 @@ pub enum Unread {
     CertificateRequest(String),
 }
 
+impl From<Unread> for String {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Message(what) | Unread::CertificateRequest(what) => what,
+        }
+    }
+}
+
 impl From<String> for Unread {
     fn from(what: String) -> Self {
         Self::Message(what)
     }
 }
 
-/// The token in the security header of a message: base64 of the token as text.
-pub fn bearer(message: &Message<'_, '_>) -> Result<Option<String>, String> {
+/// The token in the security header of a message, which is of one of these types: base64 of the token as text.
+pub fn bearer(message: &Message<'_, '_>, types: &[&str]) -> Result<Option<String>, String> {
     let Some((kind, value)) = message.security_token()? else { return Ok(None) };
-    if kind != JWT && kind != USER_TOKEN {
-        return Err(format!("a token of the type `{kind}`"));
+    if !types.contains(&kind.as_str()) {
+        return Err(format!("its security token is of the type `{kind}`"));
     }
-    let bytes = from_either(&value).ok_or_else(|| "its token is not base64".to_owned())?;
-    String::from_utf8(bytes).map(Some).map_err(|_| "its token is not text".to_owned())
+    let text = from_either(&value).and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Some).ok_or_else(|| "its security token is not base64 of a text".to_owned())
 }
 
 /// Reads the body of a request.
@@ -73,30 +105,30 @@ pub fn request(message: &Message<'_, '_>) -> Result<Request, Unread> {
     expect(&text(need(asked, TRUST, "RequestType")?)?, ISSUE, "RequestType")?;
     let pkcs10 = need(asked, SECURITY, "BinarySecurityToken")?;
     let kind = pkcs10.attribute("ValueType").unwrap_or_default();
-    if !kind.ends_with("#PKCS10") {
+    if kind.strip_prefix(ENROLLMENT) != Some("#PKCS10") {
         return Err(Unread::CertificateRequest(format!("its type is `{kind}`, not PKCS10")));
     }
-    let written: String = text(pkcs10)?.split_whitespace().collect();
-    let csr = Csr::from_base64(&written)
-        .map_err(|error| Unread::CertificateRequest(error.to_string()))?;
-    let mut context = BTreeMap::new();
-    if let Some(particulars) = one(asked, CONTEXT, "AdditionalContext")? {
-        for item in particulars.children().filter(|n| n.has_tag_name((CONTEXT, "ContextItem"))) {
-            let Some(name) = item.attribute("Name") else {
-                return Err(Unread::Message("a ContextItem has no Name".to_owned()));
-            };
-            let value = one(item, CONTEXT, "Value")?.map(text).transpose()?.unwrap_or_default();
-            if context.len() >= MOST.0 || value.chars().count() > MOST.1 {
-                return Err(Unread::Message("its AdditionalContext is too long".to_owned()));
-            }
-            if value.chars().any(char::is_control) {
-                return Err(Unread::Message(format!("{name} holds control characters")));
-            }
-            // Some items are there several times by design (network addresses); the first one counts.
-            context.entry(name.to_owned()).or_insert(value);
+    // Encoders break base64 into lines.
+    let certificate_request = text(pkcs10)?.split_whitespace().collect();
+    let mut context: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let particulars = one(asked, CONTEXT, "AdditionalContext")?;
+    let items = particulars.into_iter().flat_map(|particulars| {
+        particulars.children().filter(|node| node.has_tag_name((CONTEXT, "ContextItem")))
+    });
+    for (count, item) in items.enumerate() {
+        let Some(name) = item.attribute("Name") else {
+            return Err(Unread::Message("a ContextItem has no Name".to_owned()));
+        };
+        let value = one(item, CONTEXT, "Value")?.map(text).transpose()?.unwrap_or_default();
+        if count >= MOST.0 || value.chars().count() > MOST.1 {
+            return Err(Unread::Message("its AdditionalContext is too long".to_owned()));
         }
+        if value.chars().any(char::is_control) {
+            return Err(Unread::Message(format!("{name} holds control characters")));
+        }
+        context.entry(name.to_owned()).or_default().push(value);
     }
-    Ok(Request { csr, context })
+    Ok(Request { certificate_request, context })
 }
 
 fn expect(value: &str, due: &str, name: &str) -> Result<(), Unread> {

@@ -10,7 +10,7 @@ use linarite_core::user::User;
 
 use super::fault::Refused;
 use super::integrated::Computer;
-use super::names::{ADDRESSING, CLOUD, POLICY, SECURITY, SOAP, UTILITY};
+use super::names::{ADDRESSING, CLOUD, POLICY, SECURITY, UTILITY};
 use crate::clock::format;
 use crate::entropy::Stream;
 use crate::faults::SignatureDefect;
@@ -19,6 +19,7 @@ use crate::keys::encoding::to_standard;
 use crate::keys::saml::{AssertionSpec, AuthnMethod, Claim, SamlVersion, Sealing, claims};
 use crate::services::call::Call;
 use crate::services::reply::escape;
+use crate::services::soap;
 use crate::world::Federation;
 use crate::world::federation_settings::TrustVersion;
 
@@ -196,15 +197,12 @@ impl Issued {
             ),
             TrustVersion::V2005 => response,
         };
-        let relates = relates_to
-            .map(|id| format!("<a:RelatesTo>{}</a:RelatesTo>", escape(id)))
-            .unwrap_or_default();
         let until = self.issued + linarite_core::instant::Span::from_minutes(5);
-        format!(
-            "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\" xmlns:u=\"{UTILITY}\"><s:Header><a:Action s:mustUnderstand=\"1\">{action}</a:Action>{relates}<o:Security s:mustUnderstand=\"1\" xmlns:o=\"{SECURITY}\"><u:Timestamp u:Id=\"_0\"><u:Created>{}</u:Created><u:Expires>{}</u:Expires></u:Timestamp></o:Security></s:Header><s:Body>{body}</s:Body></s:Envelope>",
+        let security = format!(
+            "<o:Security s:mustUnderstand=\"1\" xmlns:o=\"{SECURITY}\" xmlns:u=\"{UTILITY}\"><u:Timestamp u:Id=\"_0\"><u:Created>{}</u:Created><u:Expires>{}</u:Expires></u:Timestamp></o:Security>",
             print(self.issued),
             print(until),
-            action = version.response_action(),
-        )
+        );
+        soap::envelope(version.response_action(), relates_to, &security, &body)
     }
 }

@@ -2,10 +2,8 @@
 
 use crate::world::federation_settings::TrustVersion;
 
-pub(super) use crate::services::soap::{ADDRESSING, SOAP};
+pub(super) use crate::services::soap::{ADDRESSING, SECURITY};
 pub(super) const POLICY: &str = "http://schemas.xmlsoap.org/ws/2004/09/policy";
-pub(super) const SECURITY: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 pub(super) const UTILITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
 

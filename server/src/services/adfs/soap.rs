@@ -42,8 +42,8 @@ pub(super) fn read(
     let document = soap::read(body)?;
     let message = Message::of(&document)?;
     let mut request = token_request(message.body, version)?;
+    addressed(&message, version, &mut request)?;
     if let Some(header) = message.header {
-        addressed(header, version, &mut request)?;
         if let Some(security) = one(header, SECURITY, "Security")? {
             request.stamp = stamp(security)?;
             request.credential = credential(security)?;
@@ -81,18 +81,19 @@ fn token_request(body: Node<'_, '_>, version: TrustVersion) -> Result<TokenReque
 }
 
 fn addressed(
-    header: Node<'_, '_>,
+    message: &Message<'_, '_>,
     version: TrustVersion,
     request: &mut TokenRequest,
 ) -> Result<(), Refused> {
-    if let Some(action) = one(header, ADDRESSING, "Action")? {
-        let action = text(action)?;
-        if action != version.request_action() {
-            return Err(Refused::wire("message-addressed-wrong").with(format!("action {action}")));
-        }
+    if let Some(action) = &message.action
+        && action != version.request_action()
+    {
+        return Err(Refused::wire("message-addressed-wrong").with(format!("action {action}")));
     }
-    request.message_id = one(header, ADDRESSING, "MessageID")?.map(text).transpose()?;
-    request.to = one(header, ADDRESSING, "To")?.map(text).transpose()?;
+    request.message_id.clone_from(&message.id);
+    if let Some(header) = message.header {
+        request.to = one(header, ADDRESSING, "To")?.map(text).transpose()?;
+    }
     Ok(())
 }
 

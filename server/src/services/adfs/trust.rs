@@ -20,6 +20,7 @@ use crate::directory::UserKey;
 use crate::keys::saml::AuthnMethod;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, with_body};
+use crate::services::soap::id_of;
 use crate::world::federation_settings::{FederationEndpoint, TrustKind, TrustVersion};
 
 /// `POST /adfs/services/trust/{13|2005}/usernamemixed`.
@@ -72,7 +73,7 @@ fn answer(
     }
     let request = match read(&call.body, version, kind) {
         Ok(request) => request,
-        Err(refused) => return refused.fault(call, version, None),
+        Err(refused) => return refused.fault(call, version, id_of(&call.body).as_deref()),
     };
     let id = request.message_id.as_deref();
     match check(call, kind, &request).and_then(|()| decide(call, &request)) {

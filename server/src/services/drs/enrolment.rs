@@ -9,21 +9,17 @@ use axum::http::StatusCode;
 use linarite_core::refusal::JoinRefusal;
 use linarite_core::registration::{JoinKind, Particulars};
 
-use super::envelope::{
-    ADDRESSING, CONTEXT, ENROLMENT, Request, SECURITY, SOAP, TOKEN_TYPE, TRUST, read,
-};
+use super::envelope::{Request, read};
 use super::join::{AUDIENCES, issue, recorded};
 use super::refuse::Refused;
 use crate::directory::Join;
 use crate::journal::{Fields, Kind};
-use crate::keys::csr::Csr;
 use crate::keys::encoding::to_standard;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, escape, with_body};
+use crate::services::soap::{self, SECURITY, SOAP_XML, id_of};
 use crate::services::token::accept_token;
-
-/// The content type of SOAP 1.2.
-const SOAP_XML: &str = "application/soap+xml; charset=utf-8";
+use crate::services::wstep::{ANSWER, CONTEXT, ENROLLMENT, TOKEN_TYPE, TRUST};
 
 /// What the protocol's `ErrorType` can be.
 const ERROR_TYPES: [&str; 7] = [
@@ -41,36 +37,28 @@ pub(super) async fn enrol(call: Call) -> Reply {
     call.note("operation", "down-level-join");
     let request = match read(&call.body) {
         Ok(request) => request,
-        Err(unread) => {
-            let refused = if unread.other_action {
-                Refused::wire("soap-action-unknown").with("name", unread.what)
+        Err(wrong) => {
+            let refused = if wrong.other_action {
+                Refused::wire("soap-action-unknown").with("name", wrong.what)
             } else {
-                Refused::malformed(unread.what)
+                Refused::malformed(wrong.what)
             };
-            return fault(&call, unread.message_id.as_deref(), &refused);
+            return fault(&call, &refused);
         }
     };
     match enrolled(&call, &request).await {
-        Ok(reply) => reply,
-        Err(refused) => fault(&call, request.message_id.as_deref(), &refused),
+        Ok(body) => envelope(&call, StatusCode::OK, ANSWER, &body),
+        Err(refused) => fault(&call, &refused),
     }
 }
 
-/// The fault of a request that is refused whatever it says.
-pub(super) fn refused(call: &Call, refused: &Refused) -> Reply {
-    let id = match read(&call.body) {
-        Ok(request) => request.message_id,
-        Err(unread) => unread.message_id,
-    };
-    fault(call, id.as_deref(), refused)
-}
-
-async fn enrolled(call: &Call, request: &Request) -> Result<Reply, Refused> {
+/// The body of the answer.
+async fn enrolled(call: &Call, request: &Request) -> Result<String, Refused> {
     let accepted = accept_token(call, "drs", &AUDIENCES, request.token.as_deref())??;
     call.note("user", accepted.user.upn.as_str());
     call.note("name", request.display_name.as_str());
-    let csr = Csr::from_base64(&request.certificate_request).map_err(|error| {
-        Refused::wire("certificate-request-invalid").with("name", error.to_string())
+    let csr = request.csr().map_err(|unread| {
+        Refused::wire("certificate-request-invalid").with("name", String::from(unread))
     })?;
     let kind = JoinKind::DownLevel;
     let issue = issue(call, accepted.user.id.guid(), kind.wire(), csr);
@@ -96,34 +84,22 @@ async fn enrolled(call: &Call, request: &Request) -> Result<Reply, Refused> {
         to_standard(&done.issued)
     );
     let upn = done.user.map(|user| user.upn).unwrap_or_default();
-    let body = format!(
-        "<RequestSecurityTokenResponseCollection xmlns=\"{TRUST}\"><RequestSecurityTokenResponse><TokenType>{TOKEN_TYPE}</TokenType><RequestedSecurityToken><BinarySecurityToken ValueType=\"{ENROLMENT}#DeviceEnrollmentProvisionDoc\" EncodingType=\"{SECURITY}#base64binary\" xmlns=\"{SECURITY}\">{document}</BinarySecurityToken></RequestedSecurityToken><RequestID xmlns=\"{ENROLMENT}\">0</RequestID><AdditionalContext xmlns=\"{CONTEXT}\"><ContextItem Name=\"UserPrincipalName\"><Value>{upn}</Value></ContextItem></AdditionalContext></RequestSecurityTokenResponse></RequestSecurityTokenResponseCollection>",
+    Ok(format!(
+        "<RequestSecurityTokenResponseCollection xmlns=\"{TRUST}\"><RequestSecurityTokenResponse><TokenType>{TOKEN_TYPE}</TokenType><RequestedSecurityToken><BinarySecurityToken ValueType=\"{ENROLLMENT}#DeviceEnrollmentProvisionDoc\" EncodingType=\"{SECURITY}#base64binary\" xmlns=\"{SECURITY}\">{document}</BinarySecurityToken></RequestedSecurityToken><RequestID xmlns=\"{ENROLLMENT}\">0</RequestID><AdditionalContext xmlns=\"{CONTEXT}\"><ContextItem Name=\"UserPrincipalName\"><Value>{upn}</Value></ContextItem></AdditionalContext></RequestSecurityTokenResponse></RequestSecurityTokenResponseCollection>",
         document = to_standard(document.as_bytes()),
         upn = escape(&upn),
-    );
-    let action = format!("{ENROLMENT}/RSTRC/wstep");
-    Ok(envelope(call, StatusCode::OK, &action, request.message_id.as_deref(), &body))
+    ))
 }
 
-fn envelope(
-    call: &Call,
-    status: StatusCode,
-    action: &str,
-    relates_to: Option<&str>,
-    body: &str,
-) -> Reply {
-    let relates = relates_to
-        .map(|id| format!("<a:RelatesTo>{}</a:RelatesTo>", escape(id)))
-        .unwrap_or_default();
-    let text = format!(
-        "<s:Envelope xmlns:s=\"{SOAP}\" xmlns:a=\"{ADDRESSING}\"><s:Header><a:Action s:mustUnderstand=\"1\">{action}</a:Action>{relates}<ActivityId CorrelationId=\"{}\" xmlns=\"http://schemas.microsoft.com/2004/09/ServiceModel/Diagnostics\">{}</ActivityId></s:Header><s:Body>{body}</s:Body></s:Envelope>",
-        call.correlation_id, call.request_id,
-    );
-    with_body(status, SOAP_XML, text)
+/// An answer that relates to the message of a call, as far as its id can be seen.
+fn envelope(call: &Call, status: StatusCode, action: &str, body: &str) -> Reply {
+    let id = id_of(&call.body);
+    let answer = soap::envelope(action, id.as_deref(), &soap::activity(call), body);
+    with_body(status, SOAP_XML, answer)
 }
 
 /// A refusal as a fault, with its event in the journal.
-pub(super) fn fault(call: &Call, relates_to: Option<&str>, refused: &Refused) -> Reply {
+pub(super) fn fault(call: &Call, refused: &Refused) -> Reply {
     let mut fields = Fields::new();
     fields.insert("reason", refused.reason);
     fields.copy(&call.facts(), &["operation", "user", "name"]);
@@ -134,12 +110,15 @@ pub(super) fn fault(call: &Call, relates_to: Option<&str>, refused: &Refused) ->
     // The limit has a subcode of its own; all others are called after their type.
     let quota = refused.reason == JoinRefusal::QuotaReached.reason();
     let subcode = if quota { "DeviceCapReached" } else { kind };
-    let body = format!(
-        "<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>s:{subcode}</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang=\"en-US\">WindowsEnrollmentServiceError</s:Text></s:Reason><s:Detail><WindowsDeviceEnrollmentServiceError xmlns=\"{ENROLMENT}\"><ErrorType>{kind}</ErrorType><Message>{}</Message></WindowsDeviceEnrollmentServiceError></s:Detail></s:Fault>",
+    let detail = format!(
+        "<s:Detail><WindowsDeviceEnrollmentServiceError xmlns=\"{ENROLLMENT}\"><ErrorType>{kind}</ErrorType><Message>{}</Message></WindowsDeviceEnrollmentServiceError></s:Detail>",
         escape(&message)
     );
+    let subcode = format!("s:{subcode}");
+    let reason = "WindowsEnrollmentServiceError";
+    let body = soap::fault("s:Receiver", Some(("", &subcode)), reason, &detail);
     let action = format!(
-        "{ENROLMENT}/IWindowsDeviceEnrollmentService/RequestSecurityTokenWindowsDeviceEnrollmentServiceErrorFault"
+        "{ENROLLMENT}/IWindowsDeviceEnrollmentService/RequestSecurityTokenWindowsDeviceEnrollmentServiceErrorFault"
     );
-    envelope(call, StatusCode::INTERNAL_SERVER_ERROR, &action, relates_to, &body)
+    envelope(call, StatusCode::INTERNAL_SERVER_ERROR, &action, &body)
 }

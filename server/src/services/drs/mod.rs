@@ -49,7 +49,7 @@ pub(super) fn too_large(call: &Call) -> Reply {
     if !call.path.eq_ignore_ascii_case(ENROLMENT) {
         return refused.reply(call);
     }
-    let mut reply = enrolment::fault(call, None, &refused);
+    let mut reply = enrolment::fault(call, &refused);
     *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
     reply
 }
@@ -58,7 +58,7 @@ pub(super) fn too_large(call: &Call) -> Reply {
 pub(super) fn read_only(call: &Call) -> Reply {
     let refused = Refused::wire("directory-read-only");
     if call.path.eq_ignore_ascii_case(ENROLMENT) {
-        enrolment::refused(call, &refused)
+        enrolment::fault(call, &refused)
     } else {
         refused.reply(call)
     }

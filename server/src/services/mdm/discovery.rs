@@ -9,7 +9,7 @@ use super::fault::Refused;
 use super::{ENROL, POLICY};
 use crate::services::call::Call;
 use crate::services::reply::{Reply, empty, escape, with_body};
-use crate::services::soap::{Message, SOAP_XML, envelope, need, read, text};
+use crate::services::soap::{Message, SOAP_XML, activity, envelope, id_of, need, read, text};
 
 /// The namespace of the service.
 const DISCOVERY: &str = "http://schemas.microsoft.com/windows/management/2012/01/enrollment";
@@ -28,25 +28,20 @@ pub(super) async fn probe(call: Call) -> Reply {
 /// `POST`.
 pub(super) async fn discover(call: Call) -> Reply {
     call.note("operation", "mdm.discover");
-    let document = match read(&call.body) {
-        Ok(document) => document,
-        Err(what) => return Refused::malformed(what).fault(&call, None),
-    };
-    let mut id = None;
-    match Message::of(&document).and_then(|message| {
-        id = message.message_id()?;
-        discovered(&call, &message)
-    }) {
+    let id = id_of(&call.body);
+    match discovered(&call) {
         Ok(body) => {
-            let trace = call.request_id.to_string();
-            with_body(StatusCode::OK, SOAP_XML, envelope(ANSWER, id.as_deref(), &trace, &body))
+            let answer = envelope(ANSWER, id.as_deref(), &activity(&call), &body);
+            with_body(StatusCode::OK, SOAP_XML, answer)
         }
         Err(what) => Refused::malformed(what).fault(&call, id.as_deref()),
     }
 }
 
-fn discovered(call: &Call, message: &Message<'_, '_>) -> Result<String, String> {
-    match message.action()?.as_deref() {
+fn discovered(call: &Call) -> Result<String, String> {
+    let document = read(&call.body)?;
+    let message = Message::of(&document)?;
+    match message.action.as_deref() {
         None | Some(ACTION) => {}
         Some(other) => return Err(format!("the action `{other}`")),
     }

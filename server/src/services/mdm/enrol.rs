@@ -13,14 +13,17 @@ use super::{AUDIENCES, terms};
 use crate::directory::Enrol;
 use crate::entropy::Stream;
 use crate::journal::Kind;
+use crate::keys::csr::Csr;
 use crate::keys::device_ca::ManagementCertificateRequest;
 use crate::keys::encoding::{to_hex, to_standard};
 use crate::keys::public_key::sha1;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, escape, with_body};
-use crate::services::soap::{Message, SECURITY, SOAP_XML, envelope, read};
+use crate::services::soap::{Message, SECURITY, SOAP_XML, activity, envelope, id_of, read};
 use crate::services::token::{Accepted, accept_token};
-use crate::services::wstep::{self, CONTEXT, ENROLLMENT, TOKEN_TYPE, TRUST, bearer};
+use crate::services::wstep::{
+    self, CONTEXT, ENROLLMENT, JWT, TOKEN_TYPE, TRUST, USER_TOKEN, bearer,
+};
 
 /// The type of the document that is answered.
 const PROVISIONING: &str = "http://schemas.microsoft.com/5.0.0.0/ConfigurationManager/Enrollment/DeviceEnrollmentProvisionDoc";
@@ -31,7 +34,7 @@ const MANAGEMENT: &str = "https://r.manage.microsoft.com/devicegatewayproxy/cimh
 /// The holder of the token in a message's security header.
 pub(super) fn bearer_of(call: &Call, message: &Message<'_, '_>) -> Result<Accepted, Refused> {
     let security = |what: String| Refused::from(EnrolRefusal::SecurityRefused).with(what);
-    let token = bearer(message).map_err(security)?;
+    let token = bearer(message, &[JWT, USER_TOKEN]).map_err(security)?;
     let token = token.ok_or_else(|| security("it has no token".to_owned()))?;
     Ok(accept_token(call, "mdm", &AUDIENCES, Some(&token))??)
 }
@@ -39,11 +42,10 @@ pub(super) fn bearer_of(call: &Call, message: &Message<'_, '_>) -> Result<Accept
 /// `POST`.
 pub(super) async fn enrol(call: Call) -> Reply {
     call.note("operation", "mdm.enrol");
-    let mut id = None;
-    match enrolled(&call, &mut id).await {
+    let id = id_of(&call.body);
+    match enrolled(&call).await {
         Ok(body) => {
-            let trace = call.request_id.to_string();
-            let answer = envelope(wstep::ANSWER, id.as_deref(), &trace, &body);
+            let answer = envelope(wstep::ANSWER, id.as_deref(), &activity(&call), &body);
             with_body(StatusCode::OK, SOAP_XML, answer)
         }
         Err(refused) => refused.fault(&call, id.as_deref()),
@@ -54,23 +56,25 @@ pub(super) async fn enrol(call: Call) -> Reply {
 struct Read {
     accepted: Accepted,
     request: wstep::Request,
+    csr: Csr,
 }
 
-fn message(call: &Call, id: &mut Option<String>) -> Result<Read, Refused> {
-    let document = read(&call.body).map_err(Refused::malformed)?;
-    let message = Message::of(&document).map_err(Refused::malformed)?;
-    *id = message.message_id().map_err(Refused::malformed)?;
-    match message.action().map_err(Refused::malformed)?.as_deref() {
+fn message(call: &Call) -> Result<Read, Refused> {
+    let document = read(&call.body)?;
+    let message = Message::of(&document)?;
+    match message.action.as_deref() {
         None | Some(wstep::ACTION) => {}
         Some(other) => return Err(Refused::malformed(format!("the action `{other}`"))),
     }
     let accepted = bearer_of(call, &message)?;
-    Ok(Read { accepted, request: wstep::request(&message)? })
+    let request = wstep::request(&message)?;
+    let csr = request.csr()?;
+    Ok(Read { accepted, request, csr })
 }
 
-async fn enrolled(call: &Call, id: &mut Option<String>) -> Result<String, Refused> {
-    let Read { accepted, request } = message(call, id)?;
-    let data = request.context.get("EnrollmentData").map_or("", String::as_str);
+async fn enrolled(call: &Call) -> Result<String, Refused> {
+    let Read { accepted, request, csr } = message(call)?;
+    let data = request.first("EnrollmentData");
     let agreed = terms::agreed(call, accepted.user.id, data);
     let now = call.now();
     let enrol = Enrol { user: accepted.user.id, device: accepted.device, agreed };
@@ -80,7 +84,7 @@ async fn enrolled(call: &Call, id: &mut Option<String>) -> Result<String, Refuse
     let issued = (call.world.keys.devices)
         .issue_management(&ManagementCertificateRequest {
             device: device.device_id,
-            spki: &request.csr.spki,
+            spki: &csr.spki,
             serial: call.world.entropy.draw(Stream::Serial),
             now: now.seconds(),
         })
@@ -89,8 +93,8 @@ async fn enrolled(call: &Call, id: &mut Option<String>) -> Result<String, Refuse
             Refused::from(EnrolRefusal::ServiceFailed)
         })?;
     // A device of the tenant enrols whole; a user's own device enrols for its user only.
-    let store = match request.context.get("EnrollmentType").map(String::as_str) {
-        Some("Device") => "System",
+    let store = match request.first("EnrollmentType") {
+        "Device" => "System",
         _ => "User",
     };
     let document = provisioning(store, &issued.root, &issued.der, upn);

@@ -7,7 +7,7 @@ use crate::directory::DirectoryError;
 use crate::journal::Kind;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, empty, escape, with_body};
-use crate::services::soap::{SOAP_XML, envelope};
+use crate::services::soap::{self, SOAP_XML};
 use crate::services::tables::{EnrolRow, fill};
 use crate::services::wstep::{ENROLLMENT, Unread};
 
@@ -24,6 +24,13 @@ pub(super) struct Refused {
 impl From<EnrolRefusal> for Refused {
     fn from(refusal: EnrolRefusal) -> Self {
         Self::wire(refusal.reason())
+    }
+}
+
+impl From<String> for Refused {
+    /// What a reader of SOAP has against a message.
+    fn from(what: String) -> Self {
+        Self::malformed(what)
     }
 }
 
@@ -92,7 +99,7 @@ impl Refused {
     pub(super) fn fault(&self, call: &Call, relates_to: Option<&str>) -> Reply {
         self.note(call);
         let Some(row) = self.row(call) else { return empty(StatusCode::INTERNAL_SERVER_ERROR) };
-        let text = escape(&self.text(call));
+        let text = self.text(call);
         let (prefix, subcode) = row.subcode.split_once(':').unwrap_or(("s", row.subcode.as_str()));
         let names = match prefix {
             "a" => {
@@ -102,16 +109,15 @@ impl Refused {
         };
         let detail = row.error_type.as_ref().map_or_else(String::new, |kind| {
             format!(
-                "<s:Detail><DeviceEnrollmentServiceError xmlns=\"{ENROLLMENT}\"><ErrorType>{}</ErrorType><Message>{text}</Message><TraceId>{}</TraceId></DeviceEnrollmentServiceError></s:Detail>",
+                "<s:Detail><DeviceEnrollmentServiceError xmlns=\"{ENROLLMENT}\"><ErrorType>{}</ErrorType><Message>{}</Message><TraceId>{}</TraceId></DeviceEnrollmentServiceError></s:Detail>",
                 escape(kind),
+                escape(&text),
                 call.request_id,
             )
         });
-        let body = format!(
-            "<s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value{names}>{prefix}:{}</s:Value></s:Subcode></s:Code><s:Reason><s:Text xml:lang=\"en-US\">{text}</s:Text></s:Reason>{detail}</s:Fault>",
-            escape(subcode),
-        );
-        let body = envelope(ACTION, relates_to, &call.request_id.to_string(), &body);
+        let subcode = format!("{prefix}:{subcode}");
+        let body = soap::fault("s:Receiver", Some((names, &subcode)), &text, &detail);
+        let body = soap::envelope(ACTION, relates_to, &soap::activity(call), &body);
         with_body(StatusCode::INTERNAL_SERVER_ERROR, SOAP_XML, body)
     }
 

@@ -8,7 +8,7 @@ use super::enrol::bearer_of;
 use super::fault::Refused;
 use crate::services::call::Call;
 use crate::services::reply::{Reply, with_body};
-use crate::services::soap::{Message, SOAP_XML, envelope, need, read};
+use crate::services::soap::{Message, SOAP_XML, activity, envelope, id_of, need, read};
 
 const POLICY: &str = "http://schemas.microsoft.com/windows/pki/2009/01/enrollmentpolicy";
 const ACTION: &str =
@@ -22,25 +22,24 @@ const BODY: &str = "<GetPoliciesResponse xmlns=\"http://schemas.microsoft.com/wi
 /// `POST`.
 pub(super) async fn policy(call: Call) -> Reply {
     call.note("operation", "mdm.policy");
-    let mut id = None;
-    match checked(&call, &mut id) {
+    let id = id_of(&call.body);
+    match checked(&call) {
         Ok(()) => {
-            let trace = call.request_id.to_string();
-            with_body(StatusCode::OK, SOAP_XML, envelope(ANSWER, id.as_deref(), &trace, BODY))
+            let answer = envelope(ANSWER, id.as_deref(), &activity(&call), BODY);
+            with_body(StatusCode::OK, SOAP_XML, answer)
         }
         Err(refused) => refused.fault(&call, id.as_deref()),
     }
 }
 
-fn checked(call: &Call, id: &mut Option<String>) -> Result<(), Refused> {
-    let document = read(&call.body).map_err(Refused::malformed)?;
-    let message = Message::of(&document).map_err(Refused::malformed)?;
-    *id = message.message_id().map_err(Refused::malformed)?;
-    match message.action().map_err(Refused::malformed)?.as_deref() {
+fn checked(call: &Call) -> Result<(), Refused> {
+    let document = read(&call.body)?;
+    let message = Message::of(&document)?;
+    match message.action.as_deref() {
         None | Some(ACTION) => {}
         Some(other) => return Err(Refused::malformed(format!("the action `{other}`"))),
     }
-    need(message.body, POLICY, "GetPolicies").map_err(Refused::malformed)?;
+    need(message.body, POLICY, "GetPolicies")?;
     bearer_of(call, &message)?;
     Ok(())
 }
