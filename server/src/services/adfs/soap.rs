@@ -43,13 +43,13 @@ pub(super) fn read(
     let message = Message::of(&document)?;
     let mut request = token_request(message.body, version)?;
     addressed(&message, version, &mut request)?;
-    if let Some(header) = message.header {
-        if let Some(security) = one(header, SECURITY, "Security")? {
-            request.stamp = stamp(security)?;
-            request.credential = credential(security)?;
-            if kind == TrustKind::Certificate {
-                request.proof = proof(&document, header, security)?;
-            }
+    if let Some(header) = message.header
+        && let Some(security) = one(header, SECURITY, "Security")?
+    {
+        request.stamp = stamp(security)?;
+        request.credential = credential(security)?;
+        if kind == TrustKind::Certificate {
+            request.proof = proof(&document, header, security)?;
         }
     }
     Ok(request)
