@@ -15,6 +15,7 @@ pub(crate) mod faults;
 mod group;
 mod http;
 mod judge;
+mod machines;
 mod minted;
 pub mod needs;
 mod open;
